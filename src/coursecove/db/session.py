@@ -1,0 +1,154 @@
+"""The unit of work: one session, one transaction, one organization.
+
+``Database.organization(id)`` is the ordinary door.  ``Database.platform_scope()``
+is the narrow one before or above a tenant; it is rare, explicit and easy to
+find.  Both commit when the block returns, roll back when it raises, and only
+then run what was registered with :func:`after_commit`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import Session, SessionTransaction
+
+from coursecove.config import Settings
+
+log = structlog.get_logger("coursecove.db")
+
+AfterCommit = Callable[[], Awaitable[None]]
+_SET_ORGANIZATION = text("select set_config('app.organization_id', :organization_id, true)")
+
+
+class ScopedSession(Session):
+    """The sync half of our sessions; its own class so that the listener below meets only ours."""
+
+
+@event.listens_for(ScopedSession, "after_begin")
+def _enter_organization(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    # Set for this transaction only (third argument true): a pooled connection
+    # that is handed on carries nothing of the last tenant.  Without an
+    # organization the empty string is set on purpose: no tenant, no rows.
+    organization_id = session.info.get("organization_id")
+    connection.execute(_SET_ORGANIZATION, {"organization_id": str(organization_id) if organization_id else ""})
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return the URL for SQLAlchemy's psycopg driver."""
+    return "postgresql+psycopg://" + url.partition("://")[2]
+
+
+def _engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_recycle=1800,
+        # A restarted Postgres leaves dead connections in the pool; asking first
+        # costs one empty round trip and saves a person an error page.
+        pool_pre_ping=True,
+        connect_args={
+            # Server-side prepared statements break behind pgbouncer in
+            # transaction mode (180 errors of 1200 at the default, none so).
+            "prepare_threshold": None,
+            "application_name": name,
+            "connect_timeout": 5,
+        },
+    )
+
+
+class Database:
+    """The engines of both roles, for one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        pool_size: int = 10,
+        platform_pool_size: int = 5,
+        info: dict[str, Any] | None = None,
+    ) -> None:
+        # Handed to every session, so that what is above this room (the queue,
+        # for one) can be reached from a unit of work without being global.
+        self._info = info or {}
+        self._app = _engine(settings.database_url, name="coursecove app", pool_size=pool_size)
+        self._platform = _engine(
+            settings.database_platform_url, name="coursecove platform", pool_size=platform_pool_size
+        )
+        options: dict[str, Any] = {"sync_session_class": ScopedSession, "expire_on_commit": False}
+        self._app_sessions = async_sessionmaker(self._app, **options)
+        self._platform_sessions = async_sessionmaker(self._platform, **options)
+
+    @asynccontextmanager
+    async def organization(self, organization_id: uuid.UUID) -> AsyncIterator[AsyncSession]:
+        """Open a unit of work inside one organization, as the application role."""
+        async with self._unit(self._app_sessions, organization_id) as session:
+            yield session
+
+    @asynccontextmanager
+    async def platform_scope(self) -> AsyncIterator[AsyncSession]:
+        """Open a unit of work before or above any tenant, as the platform role."""
+        async with self._unit(self._platform_sessions, None) as session:
+            yield session
+
+    @asynccontextmanager
+    async def outside(self) -> AsyncIterator[AsyncSession]:
+        """Open a unit of work of the application role with no organization: it sees no rows.
+
+        For questions about the connection itself (readiness, the role check).
+        """
+        async with self._unit(self._app_sessions, None) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _unit(
+        self, sessions: async_sessionmaker[AsyncSession], organization_id: uuid.UUID | None
+    ) -> AsyncIterator[AsyncSession]:
+        waiting: list[AfterCommit] = []
+        info = {**self._info, "organization_id": organization_id, "after_commit": waiting}
+        async with sessions(info=info) as session:
+            try:
+                yield session
+                await session.commit()
+            except BaseException:
+                await session.rollback()
+                raise
+        for callback in waiting:
+            # The work is durable already.  A failed wake-up must not tell the
+            # person that it is not; the sweep sends again what was missed.
+            try:
+                await callback()
+            except Exception:
+                log.warning("after_commit_failed", exc_info=True)
+
+    async def close(self) -> None:
+        """Return every connection; call it once when the loop ends."""
+        await self._app.dispose()
+        await self._platform.dispose()
+
+
+def after_commit(session: AsyncSession, callback: AfterCommit) -> None:
+    """Run ``callback`` once this unit of work is durable; it is dropped when it rolls back."""
+    session.info["after_commit"].append(callback)
+
+
+def organization_of(session: AsyncSession) -> uuid.UUID:
+    """Return the organization this unit of work is in; raises LookupError in the platform scope."""
+    organization_id = session.info.get("organization_id")
+    if organization_id is None:
+        raise LookupError("this unit of work belongs to no organization")
+    assert isinstance(organization_id, uuid.UUID)
+    return organization_id

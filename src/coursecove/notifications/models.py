@@ -1,0 +1,29 @@
+"""What was, or is to be, sent to whom."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from coursecove.db.base import Base, Identified
+
+
+class Delivery(Identified, Base):
+    """One mail about one revision of one booking to one person; unique, so never sent twice by plan."""
+
+    __tablename__ = "deliveries"
+
+    kind: Mapped[str]
+    booking_id: Mapped[uuid.UUID]
+    booking_revision: Mapped[int]
+    recipient_id: Mapped[uuid.UUID]
+    recipient_email: Mapped[str]
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    skipped_at: Mapped[datetime | None]
+    error: Mapped[str | None]

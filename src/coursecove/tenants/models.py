@@ -1,0 +1,73 @@
+"""Organizations, the people in them, and the subdomains ever given out."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Computed, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from coursecove.db.base import Base, Identified, OrganizationKey
+
+
+class Organization(Base):
+    """A school.  The application role sees exactly one of them: its own."""
+
+    __tablename__ = "organizations"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    clerk_id: Mapped[str]
+    slug: Mapped[str]
+    name: Mapped[str]
+    time_zone: Mapped[str]
+    locale: Mapped[str]
+    currency: Mapped[str]
+    accent_color: Mapped[str]
+    logo_url: Mapped[str | None]
+    self_enrolment: Mapped[bool]
+    version: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+
+
+class Member(Identified, Base):
+    """A person in one organization, with the name and address the provider last told us.
+
+    ``role`` is computed by the database: the role an admin chose here, or else
+    the one Clerk says.
+    """
+
+    __tablename__ = "members"
+
+    clerk_user_id: Mapped[str]
+    clerk_membership_id: Mapped[str]
+    given_name: Mapped[str]
+    family_name: Mapped[str]
+    email: Mapped[str | None]
+    image_url: Mapped[str | None]
+    clerk_role: Mapped[str]
+    role_override: Mapped[str | None]
+    role: Mapped[str] = mapped_column(Computed("coalesce(role_override, clerk_role)", persisted=True))
+    version: Mapped[int]
+    joined_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_at: Mapped[datetime | None]
+
+    @property
+    def name(self) -> str:
+        """The name to show; the address when no name is known."""
+        return f"{self.given_name} {self.family_name}".strip() or self.email or "Unnamed person"
+
+
+class InstructorProfile(OrganizationKey, Base):
+    """What students see of an instructor, and the zone their hours are in."""
+
+    __tablename__ = "instructor_profiles"
+
+    member_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    slug: Mapped[str]
+    bio: Mapped[str] = mapped_column(default="")
+    time_zone: Mapped[str]
+    meeting_url: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
