@@ -1,0 +1,85 @@
+"""The verbs of bookings, for the API, the portals and reactions to facts.
+
+Every function works inside one organization's unit of work and returns views.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove.bookings import queries
+from coursecove.bookings.booking import book
+from coursecove.bookings.cancellation import cancel
+from coursecove.bookings.models import Booking
+from coursecove.bookings.queries import Order
+from coursecove.bookings.references import normal_reference
+from coursecove.bookings.schemas import BookingPage, BookingStatus, BookingView
+from coursecove.bookings.views import booking_view, find_view
+from coursecove.errors import NotFound
+from coursecove.tenants.models import Member
+from coursecove.text import is_storable
+
+__all__ = ["Order", "book", "cancel", "get_booking", "get_booking_by_reference", "list_bookings"]
+
+LARGEST_PAGE = 200
+LAST_PAGE = 1_000_000
+
+
+async def get_booking(session: AsyncSession, booking_id: uuid.UUID, *, viewer: Member) -> BookingView:
+    """Return a booking; raises NotFound alike when it does not exist and when it is not for ``viewer``."""
+    return await find_view(session, booking_id=booking_id, viewer=viewer)
+
+
+async def get_booking_by_reference(session: AsyncSession, reference: str, *, viewer: Member) -> BookingView:
+    """Return a booking by what a person typed as its reference; raises NotFound like :func:`get_booking`."""
+    normal = normal_reference(reference)
+    if normal is None:
+        raise NotFound("There is no such lesson.")
+    return await find_view(session, reference=normal, viewer=viewer)
+
+
+async def list_bookings(
+    session: AsyncSession,
+    *,
+    viewer: Member,
+    student_id: uuid.UUID | None = None,
+    instructor_id: uuid.UUID | None = None,
+    appointment_type_id: uuid.UUID | None = None,
+    status: BookingStatus | None = None,
+    from_: datetime | None = None,
+    until: datetime | None = None,
+    search: str | None = None,
+    order: Order = "starts_at",
+    page: int = 1,
+    page_size: int = 50,
+) -> BookingPage:
+    """Return one page of the bookings ``viewer`` may see, in two queries whatever their number.
+
+    Students get their own, instructors also those they teach or booked, admins
+    all of them; filters only narrow that.  ``[from_, until)`` is about the
+    start.  Every word of ``search`` must occur in the reference, the type's
+    name, the instructor's or the student's.  A page holds 1 to 200.
+    """
+    page, page_size = min(max(page, 1), LAST_PAGE), min(max(page_size, 1), LARGEST_PAGE)
+    if search and not is_storable(search):
+        return BookingPage([], 0, page, page_size)
+    matching = queries.filtered(
+        queries.booked().where(queries.visible_to(viewer)),
+        student_id=student_id,
+        instructor_id=instructor_id,
+        appointment_type_id=appointment_type_id,
+        status=status,
+        from_=from_,
+        until=until,
+        search=search,
+    )
+    counted = matching.with_only_columns(Booking.id, maintain_column_froms=True).subquery()
+    total = await session.scalar(select(func.count()).select_from(counted)) or 0
+    rows = await session.execute(
+        queries.ordered(matching, order).limit(page_size).offset((page - 1) * page_size)
+    )
+    return BookingPage([booking_view(row, viewer) for row in rows], total, page, page_size)

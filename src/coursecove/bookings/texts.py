@@ -1,0 +1,16 @@
+"""What people write on a booking, checked the same for the API and for forms."""
+
+from __future__ import annotations
+
+from coursecove.errors import Invalid
+from coursecove.text import is_storable, paragraphs
+
+
+def checked_text(text: str, *, field: str, longest: int) -> str:
+    """Return ``text`` tidied; raises :class:`Invalid` at ``field`` when it cannot be kept as it is."""
+    text = paragraphs(text)
+    if not is_storable(text):
+        raise Invalid(fields={field: "Remove the characters that cannot be shown."})
+    if len(text) > longest:
+        raise Invalid(fields={field: f"Keep this to {longest:,} characters; it has {len(text):,}."})
+    return text
