@@ -44,7 +44,7 @@ class EmbeddedPostgres(Daemon):
     # Long enough to recover after a crash.
     _ready_seconds = 60.0
     # Fast shutdown; immediate shutdown (the next start recovers); then SIGKILL. Within five seconds in all.
-    _stop_steps = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.0))
+    _stop_steps = ((signal.SIGINT, 2.5), (signal.SIGQUIT, 0.7))
     # The second one: backends of a server that was killed need a moment to notice.
     _passing_troubles = ("Address already in use", "pre-existing shared memory block")
 

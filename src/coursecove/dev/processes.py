@@ -10,23 +10,22 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import IO, ClassVar, NoReturn, Protocol, Self, TextIO, TypeVar
+from typing import ClassVar, NoReturn, Protocol, Self, TextIO, TypeVar
 from urllib.parse import urlsplit
 
 from coursecove.dev.daemons import PR_SET_PDEATHSIG, die_with_parent, linux_prctl
+from coursecove.dev.output import Child, Output
 
 _PR_SET_CHILD_SUBREAPER = 36
-_COLOURS = (36, 33, 35, 32, 34, 31)
-_LINE_BYTES = 64 * 1024
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# Ends what a killed supervisor could not. It learns the process groups from its standard input ("+ 12", "- 12");
-# when that closes without the word "done", nobody is left to end them. A shell starts in a millisecond.
+# Ends what a killed supervisor could not. It learns the process groups from its input ("+ 12", "- 12");
+# when that closes without the word "done", nobody is left to end them. A shell starts in a millisecond;
+# not every one's `kill` takes a group in another spelling than this.
 _WATCHDOG = """
 groups=""
 while read -r verb group; do
@@ -36,11 +35,11 @@ while read -r verb group; do
     done) exit 0 ;;
   esac
 done
-alive() { for each in $groups; do kill -0 -- "-$each" 2>/dev/null && return 0; done; return 1; }
-for each in $groups; do kill -TERM -- "-$each" 2>/dev/null; done
+alive() { for each in $groups; do kill -s 0 -- "-$each" 2>/dev/null && return 0; done; return 1; }
+for each in $groups; do kill -s TERM -- "-$each" 2>/dev/null; done
 tries=0
 while alive && [ "$tries" -lt 15 ]; do sleep 0.2; tries=$((tries + 1)); done
-for each in $groups; do kill -KILL -- "-$each" 2>/dev/null; done
+for each in $groups; do kill -s KILL -- "-$each" 2>/dev/null; done
 """
 
 
@@ -117,51 +116,6 @@ def _status_of(url: str) -> int:
         connection.close()
 
 
-class Output:
-    """Lines from several sources on one stream, each whole, each with the name of its source."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-        self._colours: dict[str, int] = {}
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not stream.isatty()
-        self._coloured = not plain
-
-    def line(self, text: str, *, source: str | None = None) -> None:
-        """Write one line. A reader that went away (`| head`) is no error: the commands must not stall on it."""
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._stream.write(f"{self._prefix(source)}{text}\n")
-            self._stream.flush()
-
-    def _prefix(self, source: str | None) -> str:
-        if source is None:
-            return ""
-        colour = self._colours.setdefault(source, _COLOURS[len(self._colours) % len(_COLOURS)])
-        name = f"{source:<9}|"
-        return f"\x1b[{colour}m{name}\x1b[0m " if self._coloured else f"{name} "
-
-
-class Child:
-    """A command of the supervisor: one process group, its output read to the end by a thread."""
-
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", output: Output) -> None:
-        self.name = name
-        self.process = process
-        self._output = output
-        self._reader = threading.Thread(target=self._read, name=f"output of {name}", daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        stream: IO[bytes] | None = self.process.stdout
-        with contextlib.suppress(OSError, ValueError):
-            while stream is not None and (raw := stream.readline(_LINE_BYTES)):
-                self._output.line(raw.decode(errors="replace").rstrip("\r\n"), source=self.name)
-
-    def finish_output(self) -> None:
-        """Wait until the last words are written; not for long, a stray process may hold the pipe."""
-        self._reader.join(0.5)
-
-
 class Supervisor:
     """Runs commands until somebody wants it to end or one of them ends by itself.
 
@@ -174,10 +128,10 @@ class Supervisor:
             supervisor.wait()
         sys.exit(supervisor.exit_code)
 
-    SIGINT, SIGTERM, SIGHUP and the death of our parent end the block wherever it is: every command gets SIGTERM,
+    SIGINT, SIGTERM, SIGHUP and our parent's death end the block wherever it is: every command gets SIGTERM,
     three seconds later SIGKILL, then the services stop in reverse order; a second signal does not wait. The
-    `exit_code` is 0 then. A command or service that ends unasked is named on the output, the rest is ended and the
-    `exit_code` is 1.
+    `exit_code` is 0 then. A command or service that ends unasked is named on the output, the rest is ended
+    and the `exit_code` is 1.
     Other exceptions (NotReady among them) end everything as well and pass on. On Linux every process that was
     started inside the block ends with it, elsewhere every one in a command's process group. Belongs to the main
     thread.
@@ -316,7 +270,7 @@ class Supervisor:
             if code is not None:
                 raise ChildEnded(f"{service.name} has ended unexpectedly ({_how(code)}).")
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._ending:
             self._grace_seconds = 0
         elif not self._wanted:
@@ -325,7 +279,7 @@ class Supervisor:
                 raise StopRequested
 
     def _end_children(self) -> None:
-        """SIGTERM to each command, then to what outlives its command; SIGKILL to what is left after the grace."""
+        """SIGTERM to each command, then to what outlives it; SIGKILL to what is left after the grace."""
         for child in self._children:
             if child.process.poll() is None:
                 # Only to the command itself: it may want to end its own workers in order.
