@@ -234,9 +234,9 @@ def _bearer_token(authorization: str | None) -> str | None:
     if authorization is None:
         return None
     scheme, space, rest = authorization.strip().partition(" ")
-    if not space:
-        return scheme or None
-    return rest.strip() or None if scheme.lower() == "bearer" else None
+    if scheme.lower() == "bearer":
+        return rest.strip() or None
+    return None if space else scheme or None
 
 
 def _seconds(text: str) -> int:

@@ -91,7 +91,8 @@ def read_header(token: str) -> TokenHeader:
         raise TokenRefused("token-malformed") from error
     if header.get("alg") != "RS256":
         raise TokenRefused("token-algorithm")
-    if "cat" in header and header["cat"] not in _SESSION_CATEGORIES:
+    category = header.get("cat")
+    if "cat" in header and (not isinstance(category, str) or category not in _SESSION_CATEGORIES):
         raise TokenRefused("token-category")
     key_id = header.get("kid")
     return TokenHeader(key_id=key_id if isinstance(key_id, str) else None)

@@ -1,0 +1,463 @@
+"""The decision over one request: Clerk's table, row by row, and what must never come of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from identity_world import (
+    FOREIGN_KEY,
+    ISSUER,
+    KEY,
+    KEY_ID,
+    NOW,
+    ORIGIN,
+    OTHER_SCHOOL,
+    SCHOOL,
+    make_settings,
+    make_token,
+    page,
+)
+
+from coursecove import clock
+from coursecove.dev.clerk.session_tokens import mint_handshake_token
+from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
+from coursecove.identity.cookies import suffix_of
+from coursecove.identity.requests import RequestFacts
+
+UAT = int(NOW.timestamp()) - 30
+SUFFIX = suffix_of(make_settings().clerk_publishable_key)
+
+
+@pytest.fixture(autouse=True)
+def _standing_at_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_read", lambda: NOW)
+
+
+def decide(
+    request: RequestFacts,
+    *,
+    organization_clerk_id: str | None = None,
+    live: bool = True,
+    directives: list[str] | None = None,
+) -> SignedIn | SignedOut | Handshake:
+    def clerk(call: httpx.Request) -> httpx.Response:
+        assert call.url.path == "/v1/clients/handshake_payload"
+        assert call.headers["Authorization"] == "Bearer sk_test_secret"
+        if directives is None or call.url.params["nonce"] != "good":
+            return httpx.Response(404, json={"errors": []})
+        return httpx.Response(200, json={"directives": directives})
+
+    async def main() -> SignedIn | SignedOut | Handshake:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(clerk)) as http:
+            return await Authenticator(make_settings(live=live), http).authenticate(
+                request, origin=ORIGIN, organization_clerk_id=organization_clerk_id
+            )
+
+    return asyncio.run(main())
+
+
+def old(**more: Any) -> str:
+    return make_token(issued_at=NOW.timestamp() - 120, **more)
+
+
+TABLE = [
+    # client_uat, session, outcome, reason
+    (None, None, "out", "session-token-and-uat-missing"),
+    ("0", None, "out", "session-token-and-uat-missing"),
+    ("nonsense", None, "out", "session-token-and-uat-missing"),
+    (None, make_token(), "handshake", "session-token-but-no-client-uat"),
+    ("0", make_token(), "handshake", "session-token-but-no-client-uat"),
+    (UAT, None, "handshake", "client-uat-but-no-session-token"),
+    (UAT, "", "handshake", "client-uat-but-no-session-token"),
+    (UAT + 60, make_token(), "handshake", "session-token-iat-before-client-uat"),
+    (int(NOW.timestamp()), make_token(), "in", None),
+    (UAT, old(), "handshake", "session-token-expired"),
+    (UAT, make_token(claims={"nbf": NOW.timestamp() + 60}), "handshake", "session-token-nbf"),
+    (UAT, make_token(claims={"iat": NOW.timestamp() + 60}), "handshake", "session-token-iat-in-the-future"),
+    (UAT, make_token(FOREIGN_KEY), "out", "token-signature"),
+    (UAT, old(key=FOREIGN_KEY), "out", "token-signature"),
+    (UAT, make_token(authorized_party="https://yoga.coursecove.com"), "out", "token-azp"),
+    (UAT, make_token(authorized_party=None), "out", "token-azp-missing"),
+    (UAT, make_token(claims={"iss": "https://clerk.evil.example"}), "out", "token-issuer"),
+    (UAT, make_token(claims={"sts": "pending"}), "out", "session-pending"),
+    (UAT, make_token(headers={"cat": "cl_B7d4PD222AAA"}), "out", "token-category"),
+    (UAT, "not-a-token", "out", "token-malformed"),
+    (UAT, make_token(), "in", None),
+    (UAT, make_token(version=1), "in", None),
+]
+
+
+@pytest.mark.parametrize(("uat", "session", "outcome", "reason"), TABLE)
+def test_every_row_of_the_table_holds_for_pages_and_for_everything_else(
+    uat: int | str | None, session: str | None, outcome: str, reason: str | None
+) -> None:
+    cookies = {}
+    if uat is not None:
+        cookies["__client_uat"] = str(uat)
+    if session is not None:
+        cookies["__session"] = session
+    on_page = decide(page(cookies=cookies))
+    elsewhere = [
+        decide(page(cookies=cookies, method="POST")),
+        decide(page(cookies=cookies, sec_fetch_dest="empty")),
+        decide(page(cookies=cookies, sec_fetch_dest=None, accept="application/json")),
+        decide(page(cookies=cookies, sec_fetch_dest="image", accept="text/html")),
+    ]
+    if outcome == "in":
+        assert all(isinstance(answer, SignedIn) for answer in (on_page, *elsewhere))
+        return
+    assert all(answer == SignedOut(str(reason)) for answer in elsewhere)
+    if outcome == "out":
+        assert on_page == SignedOut(str(reason))
+    else:
+        assert isinstance(on_page, Handshake)
+        assert on_page.reason == reason
+
+
+@pytest.mark.parametrize("destination", ["document", "iframe"])
+def test_a_browser_that_navigates_may_be_redirected(destination: str) -> None:
+    request = page(cookies={"__client_uat": str(UAT)}, sec_fetch_dest=destination, accept="*/*")
+    assert isinstance(decide(request), Handshake)
+
+
+def test_an_older_browser_is_known_by_what_it_accepts() -> None:
+    request = page(cookies={"__client_uat": str(UAT)}, sec_fetch_dest=None)
+    assert isinstance(decide(request), Handshake)
+
+
+def test_a_handshake_says_where_to_come_back_to_and_why() -> None:
+    token = old()
+    answer = decide(
+        page(
+            "/book?type=piano&__clerk_handshake=old&day=2026-09-22",
+            {"__client_uat": str(UAT), "__session": token, "__clerk_db_jwt": "dvb"},
+        ),
+        organization_clerk_id=SCHOOL,
+    )
+    assert isinstance(answer, Handshake)
+    location = urlsplit(answer.location)
+    assert f"{location.scheme}://{location.netloc}{location.path}" == f"{ISSUER}/v1/client/handshake"
+    assert {name: values[0] for name, values in parse_qs(location.query).items()} == {
+        "redirect_url": f"{ORIGIN}/book?type=piano&day=2026-09-22",
+        "__clerk_api_version": "2026-05-12",
+        "suffixed_cookies": "false",
+        "__clerk_hs_reason": "session-token-expired",
+        "format": "nonce",
+        "__session": token,
+        "organization_id": SCHOOL,
+    }
+    assert answer.cookies == ("__clerk_redirect_count=1; Path=/; SameSite=Lax; HttpOnly; Max-Age=2",)
+
+
+def test_a_development_instance_is_told_which_browser_it_is() -> None:
+    answer = decide(page(cookies={"__client_uat": str(UAT), "__clerk_db_jwt": "dvb"}), live=False)
+    assert isinstance(answer, Handshake)
+    assert parse_qs(urlsplit(answer.location).query)["__clerk_db_jwt"] == ["dvb"]
+
+
+def test_after_three_redirects_in_a_row_the_handshake_is_given_up() -> None:
+    for count in range(3):
+        cookies = {"__client_uat": str(UAT), "__clerk_redirect_count": str(count)}
+        answer = decide(page(cookies=cookies))
+        assert isinstance(answer, Handshake)
+        assert answer.cookies[0].startswith(f"__clerk_redirect_count={count + 1};")
+    cookies = {"__client_uat": str(UAT), "__clerk_redirect_count": "3"}
+    assert decide(page(cookies=cookies)) == SignedOut("handshake-loop")
+
+
+def test_suffixed_cookies_are_preferred_when_they_are_there() -> None:
+    cookies = {
+        "__session": make_token(FOREIGN_KEY),
+        "__client_uat": "0",
+        f"__session_{SUFFIX}": make_token(),
+        f"__client_uat_{SUFFIX}": str(UAT),
+    }
+    assert isinstance(decide(page(cookies=cookies)), SignedIn)
+    del cookies[f"__session_{SUFFIX}"]
+    del cookies["__session"]
+    answer = decide(page(cookies=cookies))
+    assert isinstance(answer, Handshake)
+    assert parse_qs(urlsplit(answer.location).query)["suffixed_cookies"] == ["true"]
+
+
+def test_cookies_of_another_instance_are_not_ours() -> None:
+    other = {"__session_AAAAAAAA": make_token(), "__client_uat_AAAAAAAA": str(UAT)}
+    assert decide(page(cookies=other)) == SignedOut("session-token-and-uat-missing")
+
+
+def test_two_different_session_cookies_are_nobodys() -> None:
+    mia, leo = make_token(), make_token(user_id="user_2Leo")
+    cookies: dict[str, str | tuple[str, ...]] = {"__client_uat": str(UAT), "__session": (leo, mia)}
+    assert decide(page(cookies=cookies)) == SignedOut("session-cookie-ambiguous")
+    cookies["__session"] = (mia, mia)
+    assert isinstance(decide(page(cookies=cookies)), SignedIn)
+
+
+# Bearer tokens
+
+
+@pytest.mark.parametrize("prefix", ["Bearer ", "bearer ", "Bearer   ", ""])
+def test_a_bearer_token_signs_in_without_any_cookie(prefix: str) -> None:
+    answer = decide(page(authorization=prefix + make_token(authorized_party=None)))
+    assert isinstance(answer, SignedIn)
+    assert answer.claims.user_id == "user_2Mia"
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (old(), "session-token-expired"),
+        (make_token(FOREIGN_KEY), "token-signature"),
+        (make_token(authorized_party="https://yoga.coursecove.com"), "token-azp"),
+        (make_token(claims={"sts": "pending"}), "session-pending"),
+        ("garbage", "token-malformed"),
+    ],
+)
+def test_a_bad_bearer_token_never_leads_to_a_redirect_nor_to_the_cookies(token: str, reason: str) -> None:
+    cookies = {"__client_uat": str(UAT), "__session": make_token()}
+    assert decide(page(cookies=cookies, authorization=f"Bearer {token}")) == SignedOut(reason)
+
+
+@pytest.mark.parametrize("header", ["Basic bWlhOnNlY3JldA==", "Bearer ", "", "Digest x"])
+def test_other_schemes_leave_the_decision_to_the_cookies(header: str) -> None:
+    cookies = {"__client_uat": str(UAT), "__session": make_token()}
+    assert isinstance(decide(page(cookies=cookies, authorization=header)), SignedIn)
+
+
+def test_a_bearer_token_for_another_organization_is_refused() -> None:
+    token = make_token(organization_id=OTHER_SCHOOL)
+    answer = decide(page(authorization=f"Bearer {token}"), organization_clerk_id=SCHOOL)
+    assert answer == SignedOut("organization-mismatch")
+
+
+@pytest.mark.parametrize("carrier", ["cookie", "bearer"])
+def test_a_token_without_an_active_organization_is_fine_anywhere(carrier: str) -> None:
+    token = make_token()
+    request = (
+        page(authorization=f"Bearer {token}")
+        if carrier == "bearer"
+        else page(cookies={"__client_uat": str(UAT), "__session": token})
+    )
+    assert isinstance(decide(request, organization_clerk_id=SCHOOL), SignedIn)
+
+
+# The active organization of a cookie
+
+
+def test_a_cookie_for_another_organization_asks_once_and_is_then_taken_as_it_is() -> None:
+    cookies = {"__client_uat": str(UAT), "__session": make_token(organization_id=OTHER_SCHOOL)}
+    asked = decide(page(cookies=cookies), organization_clerk_id=SCHOOL)
+    assert isinstance(asked, Handshake)
+    assert asked.reason == "active-organization-mismatch"
+    assert parse_qs(urlsplit(asked.location).query)["organization_id"] == [SCHOOL]
+    marker, value = asked.cookies[1].split(";")[0].split("=")
+    assert marker.startswith("__Host-")
+    assert "Secure" in asked.cookies[1]
+    back = decide(page(cookies={**cookies, marker: value}), organization_clerk_id=SCHOOL)
+    assert isinstance(back, SignedIn)
+    another_session = decide(page(cookies={**cookies, marker: "sess_2Other"}), organization_clerk_id=SCHOOL)
+    assert isinstance(another_session, Handshake)
+
+
+def test_a_cookie_for_another_organization_is_still_somebody_where_no_redirect_is_possible() -> None:
+    cookies = {"__client_uat": str(UAT), "__session": make_token(organization_id=OTHER_SCHOOL)}
+    assert isinstance(decide(page(cookies=cookies, method="POST"), organization_clerk_id=SCHOOL), SignedIn)
+    cookies["__clerk_redirect_count"] = "3"
+    assert isinstance(decide(page(cookies=cookies), organization_clerk_id=SCHOOL), SignedIn)
+
+
+def test_the_bare_domain_asks_for_no_organization() -> None:
+    cookies = {"__client_uat": str(UAT), "__session": make_token(organization_id=OTHER_SCHOOL)}
+    assert isinstance(decide(page(cookies=cookies), organization_clerk_id=None), SignedIn)
+
+
+# What a handshake brings back
+
+
+FRESH = make_token()
+
+
+def lines(token: str = FRESH) -> list[str]:
+    return [
+        f"__session={token}; Path=/; SameSite=Lax; Secure",
+        f"__client_uat={UAT}; Path=/; Domain=coursecove.com; SameSite=Lax; Secure",
+    ]
+
+
+def handshake_jwt(directives: Any, **more: Any) -> str:
+    return mint_handshake_token(more.get("key", KEY), key_id=KEY_ID, directives=directives)
+
+
+def test_in_production_the_answer_of_a_handshake_signs_in_on_the_spot() -> None:
+    for cookies in ({"__clerk_handshake_nonce": "good"}, {"__clerk_handshake": handshake_jwt(lines())}):
+        answer = decide(page(cookies=cookies), directives=lines())
+        assert isinstance(answer, SignedIn)
+        assert answer.claims.user_id == "user_2Mia"
+        assert answer.cookies[:2] == tuple(lines())
+        # The answer itself is taken out of the jar, on this host and on the base domain.
+        assert "__clerk_handshake_nonce=; Path=/; Max-Age=0; SameSite=Lax" in answer.cookies
+        assert "__clerk_handshake=; Path=/; Max-Age=0; SameSite=Lax; Domain=coursecove.com" in answer.cookies
+
+
+def test_in_production_an_answer_in_the_address_is_ignored() -> None:
+    # Else a link could sign somebody in as somebody else.
+    for query in ("__clerk_handshake_nonce=good", f"__clerk_handshake={handshake_jwt(lines())}"):
+        answer = decide(page(f"/book?{query}"), directives=lines())
+        assert answer == SignedOut("session-token-and-uat-missing")
+
+
+def test_in_development_the_answer_leads_once_more_to_the_address_without_it() -> None:
+    for query in ("__clerk_handshake_nonce=good", f"__clerk_handshake={handshake_jwt(lines())}"):
+        answer = decide(page(f"/book?type=piano&{query}"), live=False, directives=lines())
+        assert isinstance(answer, Handshake)
+        assert answer.location == f"{ORIGIN}/book?type=piano"
+        assert answer.cookies[:2] == tuple(lines())
+
+
+def test_a_handshake_without_a_session_signs_out() -> None:
+    gone = ["__session=; Path=/; Max-Age=0", "__client_uat=0; Path=/; Domain=coursecove.com"]
+    answer = decide(page(cookies={"__clerk_handshake_nonce": "good"}), directives=gone)
+    assert isinstance(answer, SignedOut)
+    assert answer.reason == "handshake-signed-out"
+    assert answer.cookies[:2] == tuple(gone)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        make_token(FOREIGN_KEY),
+        make_token(authorized_party="https://yoga.coursecove.com"),
+        make_token(authorized_party=None),
+        old(),
+    ],
+)
+def test_the_token_of_a_handshake_is_verified_like_any_other(token: str) -> None:
+    answer = decide(page(cookies={"__clerk_handshake_nonce": "good"}), directives=lines(token))
+    assert isinstance(answer, SignedOut)
+
+
+def test_only_clerks_own_cookies_are_set() -> None:
+    directives = [
+        *lines(),
+        "coursecove_admin=1; Path=/",
+        "__Host-csrf=attacker; Path=/; Secure",
+        "__session_other=x; Path=/",
+        "__client_uat=1\r\nSet-Cookie: evil=1",
+        "nonsense",
+    ]
+    answer = decide(page(cookies={"__clerk_handshake_nonce": "good"}), directives=directives)
+    assert answer.cookies[:2] == tuple(lines())
+    assert {line.split("=")[0] for line in answer.cookies[2:]} == {
+        "__clerk_handshake",
+        "__clerk_handshake_nonce",
+    }
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        handshake_jwt(lines(), key=FOREIGN_KEY),
+        make_token(),
+        handshake_jwt("__session=x"),
+        handshake_jwt([1]),
+        "e30.e30.",
+    ],
+)
+def test_a_forged_handshake_counts_for_nothing(token: str) -> None:
+    answer = decide(page(cookies={"__clerk_handshake": token}))
+    assert answer == SignedOut("session-token-and-uat-missing")
+    assert decide(page(f"/?__clerk_handshake={token}"), live=False) == answer
+
+
+def test_an_unknown_nonce_counts_for_nothing() -> None:
+    cookies = {"__clerk_handshake_nonce": "stolen", "__client_uat": str(UAT)}
+    assert isinstance(decide(page(cookies=cookies)), Handshake)
+
+
+def test_what_is_not_a_page_never_takes_a_handshakes_answer() -> None:
+    request = page(cookies={"__clerk_handshake_nonce": "good"}, sec_fetch_dest="empty")
+    assert decide(request, directives=lines()) == SignedOut("session-token-and-uat-missing")
+
+
+# Redirects stay at home (SECURITY.md, row 23)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example/",
+        "/\\evil.example",
+        "/@evil.example",
+        "///evil.example/%2e%2e",
+        "/%0d%0aLocation:%20https://evil.example",
+        "/x\r\nSet-Cookie: a=b",
+        "/.evil.example",
+        "/?redirect_url=https://evil.example&__clerk_handshake_nonce=x",
+        "@evil.example/",
+        ".evil.example/",
+    ],
+)
+def test_no_address_leads_a_handshake_anywhere_else(path: str) -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "raw_path": path.partition("?")[0].encode("latin-1"),
+        "path": path.partition("?")[0],
+        "query_string": path.partition("?")[2].encode(),
+        "headers": [
+            (b"host", b"evil.example"),
+            (b"x-forwarded-host", b"evil.example"),
+            (b"accept", b"text/html"),
+            (b"cookie", f"__client_uat={UAT}".encode()),
+        ],
+    }
+    request = RequestFacts.from_scope(scope, public_url=ORIGIN)
+    asked = decide(request)
+    assert isinstance(asked, Handshake)
+    target = parse_qs(urlsplit(asked.location).query)["redirect_url"][0]
+    assert urlsplit(asked.location).netloc == urlsplit(ISSUER).netloc
+    with_nonce = RequestFacts(
+        **{
+            **{name: getattr(request, name) for name in RequestFacts.__slots__},
+            "url": request.url + ("&" if "?" in request.url else "?") + "__clerk_handshake_nonce=good",
+        }
+    )
+    finished = decide(with_nonce, live=False, directives=lines())
+    assert isinstance(finished, Handshake)
+    for url in (target, finished.location):
+        assert url.startswith(ORIGIN + "/")
+        assert urlsplit(url).netloc == urlsplit(ORIGIN).netloc
+        assert url.isprintable()
+        assert " " not in url
+
+
+def test_a_request_is_read_from_an_asgi_scope_with_every_cookie_that_was_sent() -> None:
+    scope = {
+        "type": "http",
+        "method": "get",
+        "raw_path": b"/a%20b",
+        "path": "/a b",
+        "query_string": b"q=%C3%A9",
+        "headers": [
+            (b"Authorization", b"Bearer x"),
+            (b"accept", b"text/html"),
+            (b"sec-fetch-dest", b"document"),
+            (b"cookie", b'__session=one; b="two"; =x; noequals'),
+            (b"cookie", b"__session=three"),
+        ],
+    }
+    facts = RequestFacts.from_scope(scope, public_url=ORIGIN + "/")
+    assert facts == RequestFacts(
+        method="GET",
+        url=f"{ORIGIN}/a%20b?q=%C3%A9",
+        authorization="Bearer x",
+        accept="text/html",
+        sec_fetch_dest="document",
+        cookies={"__session": ("one", "three"), "b": ("two",)},
+    )
+    assert "one" not in repr(facts)
+    assert "Bearer" not in repr(facts)
