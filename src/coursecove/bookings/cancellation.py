@@ -101,9 +101,8 @@ def _check_in_time(booking: Row[Any], now: datetime, *, staff: bool, past_cut_of
 
 
 def _words(minutes: int) -> str:
-    """Return a notice as people say it: the largest unit that fits without a rest."""
-    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes % size == 0:
-            count = minutes // size
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    raise AssertionError("every number of minutes is a multiple of one")
+    """Return a notice as people say it: "2 days", but "24 hours" and "90 minutes"."""
+    for size, unit in ((1440, "day"), (60, "hour")):
+        if minutes % size == 0 and minutes >= 2 * size:
+            return f"{minutes // size} {unit}s"
+    return {60: "1 hour", 1: "1 minute"}.get(minutes, f"{minutes} minutes")
