@@ -52,14 +52,18 @@ async def replace_hours(
     others, ``NotFound`` or ``NotAnInstructor`` for a member who cannot teach,
     and ``Invalid`` keyed by the English weekday in lower case (``monday`` …)
     when windows end before they start or overlap, when there are more than
-    twelve on a day, or when a location is not one of the school's.
+    twelve on a day, or when a location is not one of the school's (an archived
+    one may stay where it is used already).
     """
     if by.id != member_id and by.role != "admin":
         raise Forbidden("Hours are changed by the instructor, or by an admin.")
     member = await appointments.get_teacher(session, member_id)
-    await _check(session, windows)
     await _one_at_a_time(session, member_id)
     before = await hours_of(session, member_id)
+    # Hours at a place that was archived since sleep there: they may stay, nothing new may join them.
+    kept = {window.location_id for window in before if window.location_id}
+    added = {window.location_id for window in windows if window.location_id} - kept
+    _check(windows, kept | set(await appointments.open_locations(session, added)))
     wanted = [WindowView(w.weekday, w.starts_minute, w.ends_minute, w.location_id) for w in _in_order(windows)]
     if wanted == before:
         return before
@@ -94,14 +98,13 @@ def _in_order(windows: Iterable[WindowInput]) -> list[WindowInput]:
     return sorted(windows, key=lambda w: (w.weekday, w.starts_minute, w.ends_minute))
 
 
-async def _check(session: AsyncSession, windows: Sequence[WindowInput]) -> None:
+def _check(windows: Sequence[WindowInput], locations: Collection[uuid.UUID]) -> None:
     if any(not 1 <= w.weekday <= 7 for w in windows):
         raise Invalid(fields={"windows": "A weekday is a number from 1 (Monday) to 7 (Sunday)."})
     problems: dict[str, str] = {}
-    known = await appointments.open_locations(session, {w.location_id for w in windows if w.location_id})
     for weekday, group in groupby(_in_order(windows), key=lambda w: w.weekday):
         day = WEEKDAYS[weekday - 1]
-        problem = _problem_of_a_day(list(group), known)
+        problem = _problem_of_a_day(list(group), locations)
         if problem:
             problems[day.lower()] = f"{day}: {problem}"
     if problems:
