@@ -42,6 +42,9 @@ create table organizations (
   accent_color text not null default '#4f46e5' check (accent_color ~ '^#[0-9a-f]{6}$'),
   logo_url text,
   self_enrolment boolean not null default true,
+  -- What Clerk last said about name and looks.  Only what changed there since is
+  -- taken over, so that an unrelated event does not undo what the school chose here.
+  clerk_values jsonb not null default '{}',
   version bigint not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -82,16 +85,22 @@ create table identity_tombstones (
 
 create table webhook_events (
   source text not null,
-  message_id text not null,
+  message_id text not null check (length(message_id) between 1 and 255),
   event_type text not null,
   entity_id text,
   entity_version bigint,
   status text not null default 'pending' check (status in ('pending', 'processing', 'completed', 'failed')),
   outcome text check (outcome in ('applied', 'ignored', 'superseded')),
+  -- Who made the last attempt: the request that brought the event, or a worker.
   path text check (path in ('fast', 'queue')),
+  -- The entity that has to arrive first, 'user:…' or 'organization:…', and since when.
   waiting_for text,
+  waiting_since timestamptz,
+  -- Attempts that ended without an answer, the present one included.
   attempts integer not null default 0,
   next_attempt_at timestamptz,
+  -- When the sweep last sent a wake-up, so that a long queue is not filled twice.
+  woken_at timestamptz,
   lease_token uuid,
   lease_expires_at timestamptz,
   error text,
@@ -104,7 +113,11 @@ create table webhook_events (
   updated_at timestamptz not null default now(),
   primary key (source, message_id),
   check (status <> 'completed' or (processed_at is not null and outcome is not null)),
-  check ((status = 'processing') = (lease_token is not null))
+  check (status <> 'pending' or next_attempt_at is not null),
+  check (status <> 'failed' or error is not null),
+  check ((waiting_for is null) = (waiting_since is null)),
+  check ((status = 'processing') = (lease_token is not null)),
+  check ((lease_token is null) = (lease_expires_at is null))
 );
 create index webhook_events_due on webhook_events (next_attempt_at) where status in ('pending', 'processing');
 create index webhook_events_waiting on webhook_events (waiting_for) where waiting_for is not null;
@@ -236,6 +249,12 @@ create table sessions (
   cancelled_at timestamptz,
   check (isfinite(blocked_from) and isfinite(blocked_until)),
   check (blocked_from <= starts_at and starts_at < ends_at and ends_at <= blocked_until),
+  -- What may reach into a window starts at most this much before it: the btree
+  -- bounds of bookings/timetable.py rely on it.
+  constraint sessions_bounded check (
+    ends_at - starts_at <= interval '12 hours'
+    and starts_at - blocked_from <= interval '4 hours' and blocked_until - ends_at <= interval '4 hours'
+  ),
   foreign key (organization_id, appointment_type_id) references appointment_types,
   foreign key (organization_id, instructor_id) references members,
   foreign key (organization_id, location_id) references locations,
@@ -271,6 +290,7 @@ create table bookings (
     case when cancelled_at is null then 'confirmed' else 'cancelled' end
   ) stored,
   check (isfinite(starts_at) and isfinite(ends_at) and starts_at < ends_at),
+  constraint bookings_bounded check (ends_at - starts_at <= interval '12 hours'),
   check ((price_cents is null) = (currency is null)),
   unique (organization_id, reference),
   foreign key (organization_id, session_id) references sessions,

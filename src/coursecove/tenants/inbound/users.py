@@ -1,0 +1,83 @@
+"""People, as Clerk knows them, and their names in every school they belong to."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove.tenants.inbound.entities import bury, is_buried, lock
+from coursecove.tenants.inbound.shapes import UserData, plain
+from coursecove.webhooks.inbox import Outcome
+from coursecove.webhooks.wakeups import arrived
+
+_UPSERT = text("""
+insert into users (clerk_id, email, given_name, family_name, image_url, version)
+values (:clerk_id, :email, :given_name, :family_name, :image_url, :version)
+on conflict (clerk_id) do update
+set email = excluded.email, given_name = excluded.given_name, family_name = excluded.family_name,
+    image_url = excluded.image_url, version = excluded.version, updated_at = now()
+where users.version < excluded.version or (users.version = excluded.version and not :created)
+returning id
+""")
+# One person's rows lie in many schools, one school's rows belong to many people:
+# whoever changes several locks them in the order of the primary key first.
+_RENAME_MEMBERS = text("""
+with theirs as materialized (
+  select organization_id, id from members where clerk_user_id = :clerk_id
+  order by organization_id, id for no key update
+)
+update members
+set email = :email, given_name = :given_name, family_name = :family_name, image_url = :image_url
+from theirs where members.organization_id = theirs.organization_id and members.id = theirs.id
+""")
+_FORGET = text("""
+update users
+set email = null, given_name = '', family_name = '', image_url = null,
+    deleted_at = coalesce(deleted_at, now()), updated_at = now()
+where clerk_id = :clerk_id
+""")
+_REMOVE_MEMBERS = text("""
+with theirs as materialized (
+  select organization_id, id from members where clerk_user_id = :clerk_id and removed_at is null
+  order by organization_id, id for no key update
+)
+update members set removed_at = now()
+from theirs where members.organization_id = theirs.organization_id and members.id = theirs.id
+""")
+
+
+async def apply_user(session: AsyncSession, user: UserData, *, created: bool = False) -> Outcome:
+    """Write a person down unless a newer version is known; their name follows in every school.
+
+    ``created`` says that this is how the person began: of two states with the
+    same version the other one is the later.
+    """
+    key = f"user:{user.id}"
+    await lock(session, key)
+    if await is_buried(session, user=user.id):
+        return Outcome.SUPERSEDED
+    person = {
+        "clerk_id": user.id,
+        "email": user.email,
+        "given_name": plain(user.first_name, 100),
+        "family_name": plain(user.last_name, 100),
+        "image_url": user.picture,
+    }
+    written = await session.scalar(_UPSERT, {**person, "version": user.updated_at, "created": created})
+    if written is None:
+        return Outcome.SUPERSEDED
+    await session.execute(_RENAME_MEMBERS, person)
+    await arrived(session, key)
+    return Outcome.APPLIED
+
+
+async def remove_user(session: AsyncSession, clerk_id: str) -> Outcome:
+    """Forget a person's data and take them out of every school; a school keeps whom it taught."""
+    key = f"user:{clerk_id}"
+    await lock(session, key)
+    await bury(session, "user", clerk_id)
+    await session.execute(_FORGET, {"clerk_id": clerk_id})
+    await session.execute(_REMOVE_MEMBERS, {"clerk_id": clerk_id})
+    # What still waits for this person need not wait any longer.
+    await arrived(session, key)
+    return Outcome.APPLIED

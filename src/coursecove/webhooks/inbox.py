@@ -1,0 +1,75 @@
+"""Who understands which event: rooms register here what an event means to them.
+
+A handler gets the platform's unit of work and the event, changes what has to
+change, and says how it ended.  Its changes and the event's final status commit
+together, so a handler never has to guard against running half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+T = TypeVar("T")
+
+
+class Outcome(StrEnum):
+    """How an understood event ended."""
+
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """The event makes sense only after another entity has arrived, ``user:…`` or ``organization:…``."""
+
+    key: str
+
+
+class Unreadable(Exception):
+    """The event was signed, but does not say what its type promises.  Trying again cannot help."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClerkEvent:
+    """One event as Clerk sent it; ``data`` is the raw JSON of its subject."""
+
+    message_id: str
+    event_type: str
+    data: msgspec.Raw
+
+    def read(self, shape: type[T]) -> T:
+        """Return the subject as ``shape``; raises :class:`Unreadable` naming what is missing."""
+        try:
+            return msgspec.json.decode(self.data, type=shape)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unreadable(f"{self.event_type} could not be read: {error}") from error
+
+
+Handler = Callable[[AsyncSession, ClerkEvent], Awaitable["Outcome | WaitFor"]]
+_HANDLERS: dict[str, Handler] = {}
+
+
+def handles(*event_types: str) -> Callable[[Handler], Handler]:
+    """Give every event of these types to the decorated function; one handler per type."""
+
+    def register(handler: Handler) -> Handler:
+        for event_type in event_types:
+            if event_type in _HANDLERS:
+                raise ValueError(f"{event_type} is handled twice")
+            _HANDLERS[event_type] = handler
+        return handler
+
+    return register
+
+
+def find_handler(event_type: str) -> Handler | None:
+    """Return who understands ``event_type``; None means that nobody here cares."""
+    return _HANDLERS.get(event_type)
