@@ -64,7 +64,8 @@ def build(target: Path) -> None:
     # two builds may run at once.
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        shutil.copytree(ROOT / "templates", copy / "templates")
+        for name in ("templates", "scripts/gallery"):
+            shutil.copytree(ROOT / name, copy / name)
         shutil.copytree(SOURCE.parent, copy / "static/css/src")
         shutil.copytree(STYLE.parent.parent, copy / "static/vendor/basecoat")
         (copy / "static/css/src/basecoat-style.css").write_text(basecoat_style(), encoding="utf-8")

@@ -6,6 +6,7 @@ blocked there is blocked here. Cookie `brand=<colour>` stands for a school's col
 
 from __future__ import annotations
 
+import json
 import mimetypes
 from collections.abc import Iterator, Mapping
 from http.cookies import SimpleCookie
@@ -72,6 +73,25 @@ STUDENT_NAV = [
 ]
 
 
+OPENAPI = {
+    "openapi": "3.1.0",
+    "info": {"title": "CourseCove", "version": "1", "description": "What a school's program can do."},
+    "servers": [{"url": "/api/v1"}],
+    "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    "paths": {
+        "/bookings": {
+            "get": {
+                "tags": ["Bookings"],
+                "summary": "List bookings",
+                "operationId": "listBookings",
+                "parameters": [{"name": "page", "in": "query", "schema": {"type": "integer", "enum": [1, 2]}}],
+                "responses": {"200": {"description": "Bookings, newest first."}},
+            }
+        }
+    },
+}
+
+
 def month() -> list[list[dict[str, Any]]]:
     """December as the day picker takes it: six weeks from Monday, some days free."""
     days: list[dict[str, Any]] = []
@@ -101,6 +121,8 @@ def pages() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "visitor.html", "public.html", {"page": page("Lessons at Harmony", viewer=None)}
     yield "platform.html", "platform.html", {"page": page("CourseCove", organization=None, viewer=None)}
     yield "sign-in.html", "sign-in.html", {"page": page("Sign in", viewer=None)}
+    about = {"page": page("API", organization=None, viewer=None), "openapi_href": "/openapi.json"}
+    yield "api.html", "layouts/api_docs.html", about
     yield "mail.html", "mail.html", {"organization": {"name": "Harmony Music School"}, "subject": "Your lesson"}
     for name in ("unknown_school", "401", "403", "404", "500", "503"):
         yield f"errors/{name}.html", f"errors/{name}.html", {"request_id": "req-7F3K"}
@@ -114,6 +136,8 @@ class Gallery(BaseHTTPRequestHandler):
         if path == "branding.css":
             brand = SimpleCookie(self.headers.get("Cookie", "")).get("brand")
             self.answer(f":root {{ --brand: {brand.value}; }}" if brand else "", "text/css")
+        elif path == "openapi.json":
+            self.answer(json.dumps(OPENAPI), "application/json")
         elif path.startswith("static/"):
             file = (ROOT / path).resolve()
             if file.is_file() and file.is_relative_to(ROOT / "static"):
