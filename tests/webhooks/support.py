@@ -58,7 +58,12 @@ def user(user_id: str, *, at: int = 0, given_name: str = "Mia", email: str = "mi
         "has_image": True,
         "primary_email_address_id": "idn_1",
         "email_addresses": [
-            {"id": "idn_0", "object": "email_address", "email_address": "old@example.com", "verification": None},
+            {
+                "id": "idn_0",
+                "object": "email_address",
+                "email_address": "old@example.com",
+                "verification": None,
+            },
             {"id": "idn_1", "object": "email_address", "email_address": email, "verification": None},
         ],
         "public_metadata": {"locale": "en"},
@@ -173,7 +178,9 @@ def serving(settings: Settings) -> Iterator[Sender]:
         thread.join(timeout=10)
 
 
-async def deliver(resources: Resources, event_type: str, data: Json, *, message_id: str | None = None) -> Result:
+async def deliver(
+    resources: Resources, event_type: str, data: Json, *, message_id: str | None = None
+) -> Result:
     """Put an event through ledger and processing without http, in one go."""
     body = envelope(event_type, data)
     lease = await note(resources, event_type, data, message_id=message_id, body=body)

@@ -6,7 +6,9 @@ import asyncio
 import json
 import socket
 import time
+from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from coursecove.resources import Resources
@@ -117,8 +119,6 @@ async def test_what_is_not_proven_is_refused_and_leaves_no_row(clerk: Sender, ho
 async def test_a_header_sent_twice_proves_nothing(clerk: Sender, house: Resources) -> None:
     body = envelope("user.created", user(new_id("user")))
     headers = [*signed(body, clerk.secret).items(), ("svix-id", "msg_other")]
-    import httpx
-
     async with httpx.AsyncClient() as client:
         answer = await client.post(clerk.url, content=body, headers=headers)
     assert answer.status_code == 400
@@ -140,7 +140,9 @@ async def test_the_same_delivery_fifty_times_at_once_has_one_effect(clerk: Sende
 
 
 async def test_an_event_nobody_cares_about_is_completed_as_ignored(clerk: Sender, house: Resources) -> None:
-    answer = await clerk.send("session.created", {"id": "sess_1", "object": "session"}, message_id="msg_ignored")
+    answer = await clerk.send(
+        "session.created", {"id": "sess_1", "object": "session"}, message_id="msg_ignored"
+    )
     assert (answer.status_code, answer.json()) == (200, {"status": "completed", "outcome": "ignored"})
     assert (await event_row(house, "msg_ignored"))["outcome"] == "ignored"
 
@@ -155,7 +157,7 @@ async def test_an_event_nobody_cares_about_is_completed_as_ignored(clerk: Sender
         b'{"type": "user\\u0000.created", "data": {}}',
         b'{"type": "", "data": {}}',
         b"[" * 50_000,
-        '{"type": "user.created", "data": {"id": "user_1", "updated_at": "yesterday"}}'.encode(),
+        b'{"type": "user.created", "data": {"id": "user_1", "updated_at": "yesterday"}}',
         b'{"type": "user.created", "data": null}',
         b'{"type": "user.created", "data": {"id": "", "updated_at": 1}}',
         b'{"type": "user.created", "data": {"id": "a\\u0000b", "updated_at": 1}}',
@@ -192,9 +194,7 @@ async def test_more_than_256_kilobytes_are_refused_with_and_without_a_content_le
     answer = await clerk.post(body, headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
-    import httpx
-
-    async def chunks():  # type: ignore[no-untyped-def]
+    async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, len(body), 16_384):
             yield body[start : start + 16_384]
 

@@ -40,12 +40,17 @@ async def process(resources: Resources, *, source: str, message_id: str) -> None
 
 
 def nudge(queue: Queue, rows: Sequence[tuple[str, str]]) -> None:
-    """Wake a worker for each (source, message id), in the background; gives up without a word said twice."""
+    """Wake a worker for each (source, message id), in the background; the sweep does it when this is busy."""
     if not rows or len(_sending) >= MAX_SENDING:
         return
     task = asyncio.create_task(_send(queue, rows[:MAX_BATCH]))
     _sending.add(task)
     task.add_done_callback(_sending.discard)
+
+
+async def settle() -> None:
+    """Wait for the wake-ups under way; for a process that is about to end."""
+    await asyncio.gather(*_sending)
 
 
 async def _send(queue: Queue, rows: Sequence[tuple[str, str]]) -> None:
@@ -61,7 +66,11 @@ async def arrived(session: AsyncSession, key: str) -> None:
 
     Call it whenever an entity comes to be or is known never to come, holding its lock.
     """
-    rows = await ledger.wake(session, key)
+    wake_workers(session, await ledger.wake(session, key))
+
+
+def wake_workers(session: AsyncSession, rows: Sequence[tuple[str, str]]) -> None:
+    """Nudge for each (source, message id) once this unit of work is durable."""
     if not rows:
         return
     queue: Queue = session.info["queue"]

@@ -1,0 +1,131 @@
+"""The worker process: the queue's jobs and the periodic ones, on one event loop.
+
+The imports below are its table of contents: each module registers its jobs,
+its periodic jobs, its subscribers or what an event means to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from dramatiq import Broker, Middleware, Worker
+from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
+
+import coursecove.events
+import coursecove.tenants.inbound
+import coursecove.webhooks.tasks  # noqa: F401
+from coursecove import jobs, periodic
+from coursecove.config import Settings
+from coursecove.jobs import Queue, declare_actors, make_broker
+from coursecove.resources import Resources, open_resources
+
+log = structlog.get_logger("coursecove.worker")
+
+THREADS = 8
+# What a stop may take: jobs may finish, then the connections close, then it is over.
+FINISH_SECONDS = 3.0
+CLOSE_SECONDS = 1.0
+STOP_SECONDS = 5.0
+# How quickly idle threads notice a stop.
+IDLE_MILLISECONDS = 500
+
+
+class Household(Middleware):
+    """Opens the resources on the worker's event loop before the first job, and closes them after the last."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._resources: Resources | None = None
+        self._stack = contextlib.AsyncExitStack()
+        self._periodic: asyncio.Task[None] | None = None
+
+    def resources(self) -> Resources:
+        """Return what is open; raises RuntimeError outside the worker's life."""
+        if self._resources is None:
+            raise RuntimeError("the worker is not running")
+        return self._resources
+
+    def before_worker_boot(self, broker: Broker, _worker: Worker) -> None:
+        """Open everything, on the loop where the jobs will run; nothing connects yet."""
+        _on_loop(self._open(broker))
+
+    def before_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
+        """Start no periodic job any more."""
+        if self._periodic is not None:
+            _loop_thread().loop.call_soon_threadsafe(self._periodic.cancel)
+
+    def after_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
+        """End what is still running and give the connections back."""
+        _on_loop(self._close())
+
+    async def _open(self, broker: Broker) -> None:
+        queue = Queue(broker)  # type: ignore[arg-type] # the one broker make_broker makes
+        self._resources = await self._stack.enter_async_context(open_resources(self._settings, queue=queue))
+        self._periodic = asyncio.create_task(periodic.run_forever(self._resources))
+
+    async def _close(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=CLOSE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._stack.aclose()
+        self._resources = None
+
+
+def run_worker(settings: Settings, *, threads: int = THREADS) -> None:
+    """Work until SIGTERM or SIGINT; then let the running jobs finish and be gone within five seconds.
+
+    Jobs that are cut off are taken up again: their rows are still due.  Redis
+    and Postgres may be away at the start and at any time after.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    broker = make_broker(settings.redis_url)
+    household = Household(settings)
+    broker.add_middleware(household)
+    declare_actors(broker, household.resources)
+    worker = Worker(broker, worker_threads=threads, worker_timeout=IDLE_MILLISECONDS)
+    worker.start()
+    log.info("worker_started", threads=threads, jobs=sorted(jobs.REGISTRY), periodic=sorted(periodic.REGISTRY))
+    # In slices, because an untimed wait keeps the signal from being seen on some systems.
+    while not stop.wait(1.0):
+        pass
+    log.info("worker_stopping")
+    _end_by_force_after(STOP_SECONDS - 0.5)
+    worker.stop(timeout=int(FINISH_SECONDS * 1000))
+    broker.close()
+    log.info("worker_stopped")
+
+
+def _end_by_force_after(seconds: float) -> None:
+    """End the process even if a job, Redis or Postgres keeps a thread busy."""
+
+    def end() -> None:
+        log.warning("worker_stopped_by_force")
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _loop_thread() -> EventLoopThread:
+    thread = get_event_loop_thread()
+    if thread is None:
+        raise RuntimeError("the worker's event loop is not running")
+    return thread
+
+
+def _on_loop(work: Coroutine[Any, Any, None]) -> None:
+    _loop_thread().run_coroutine(work)
