@@ -52,6 +52,7 @@ class Settings:
     mail_from: str
     mailbox_url: str | None
     trusted_proxies: tuple[str, ...]
+    metrics_token: str | None = field(repr=False)
     log_format: str
     host: str
     port: int
@@ -280,6 +281,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         mail_from=mail_from,
         mailbox_url=read.text("MAILBOX_URL", "", check=_check_url("http", "https")) or None,
         trusted_proxies=tuple(p.strip() for p in read.text("TRUSTED_PROXIES", "").split(",") if p.strip()),
+        metrics_token=read.text("METRICS_TOKEN", "") or None,
         log_format=read.text(
             "LOG_FORMAT",
             "json" if app_env == "production" else "text",

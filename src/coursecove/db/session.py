@@ -152,3 +152,12 @@ def organization_of(session: AsyncSession) -> uuid.UUID:
         raise LookupError("this unit of work belongs to no organization")
     assert isinstance(organization_id, uuid.UUID)
     return organization_id
+
+
+async def discard(session: AsyncSession) -> None:
+    """Undo what this unit of work has written so far and go on in a new transaction.
+
+    For a refused form whose page is drawn by the same request.
+    """
+    await session.rollback()
+    session.info["after_commit"].clear()

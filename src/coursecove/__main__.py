@@ -1,0 +1,5 @@
+"""``python -m coursecove``."""
+
+from coursecove.cli import main
+
+main()

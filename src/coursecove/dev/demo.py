@@ -1,0 +1,295 @@
+"""``make demo``: the whole house on one machine, with people in it.
+
+Embedded Postgres and Valkey, the stand-in for Clerk, the mailbox, web and
+worker; each only where the environment does not name a real one.  The people
+come in through signed webhooks, what the schools offer through the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from coursecove.config import ConfigurationError, Settings, load_settings, read_env_file, state_folder
+from coursecove.db.migrate import upgrade
+from coursecove.db.roles import bootstrap
+from coursecove.dev import catalogue
+from coursecove.dev.clerk import world
+from coursecove.dev.clerk.errors import StandInRefused
+from coursecove.dev.clerk.session_tokens import NoSuchPerson, fetch_session_token
+from coursecove.dev.clerk.stand_in import ClerkStandIn
+from coursecove.dev.daemons import DaemonError, free_port, port_is_free
+from coursecove.dev.postgres import EmbeddedPostgres
+from coursecove.dev.processes import NotReady, Supervisor
+from coursecove.dev.valkey import EmbeddedValkey
+
+_HELD = "COURSECOVE_DEMO_PORTS"
+
+
+def run_demo(*, environment: Mapping[str, str]) -> int:
+    """Run until Ctrl-C, SIGTERM or the parent's death; return the exit code."""
+    own = {**read_env_file(Path(".env")), **environment}
+    if own.get("APP_ENV", "").lower() == "production":
+        print("The demo does not run with APP_ENV=production.", file=sys.stderr)
+        return 1
+    port = own.get("PORT") or "8000"
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        print(f"PORT={port} is not a port number.", file=sys.stderr)
+        return 1
+    if not port_is_free(int(port)):
+        print(
+            f"Port {port} is taken by another program. Choose another one: make demo PORT={int(port) + 100}",
+            file=sys.stderr,
+        )
+        return 1
+    home = state_folder(own)
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with Supervisor() as supervisor:
+            _run(supervisor, own, home, int(port))
+    except (DaemonError, NotReady, StandInRefused, ConfigurationError, RuntimeError) as error:
+        print(str(error), file=sys.stderr)
+        return 1
+    return supervisor.exit_code
+
+
+def _run(supervisor: Supervisor, own: dict[str, str], home: Path, port: int) -> None:
+    """Start everything in order, say where it is, and stay."""
+    remembered = read_env_file(home / "env")
+    environ = {
+        "APP_ENV": "development",
+        "BASE_DOMAIN": "coursecove.localhost",
+        "PUBLIC_SCHEME": "http",
+        "PUBLIC_PORT": str(port),
+        "LOG_FORMAT": "text",
+        **{name: value for name, value in own.items() if value},
+        "PORT": str(port),
+    }
+    admin_url = None
+    if not environ.get("DATABASE_URL"):
+        supervisor.say("Starting Postgres …")
+        postgres = supervisor.keep(EmbeddedPostgres(home / "postgres"))
+        admin_url = postgres.superuser_url
+        environ |= _database_urls(remembered, postgres.port)
+    if not environ.get("REDIS_URL"):
+        environ["REDIS_URL"] = supervisor.keep(EmbeddedValkey(home / "valkey")).url
+    ports = _service_ports(remembered, port)
+    environ[_HELD] = ",".join(str(p) for p in ports)
+    clerk_port, smtp_port, mailbox_port = ports
+    stand_in = None
+    if not environ.get("CLERK_PUBLISHABLE_KEY"):
+        stand_in = _stand_in(environ, home, clerk_port, port)
+        environ = {**stand_in.environment(), **environ}
+    if not environ.get("SMTP_URL"):
+        environ["SMTP_URL"] = f"smtp://127.0.0.1:{smtp_port}"
+        environ["MAILBOX_URL"] = f"http://mail.{environ['BASE_DOMAIN']}:{mailbox_port}"
+    settings = load_settings(environ)
+    _remember(home / "env", environ, own)
+    supervisor.say("Migrating the database …")
+    if admin_url is not None:
+        bootstrap(admin_url, settings)
+    upgrade(settings.database_owner_url)
+    command = [sys.executable, "-m", "coursecove"]
+    supervisor.start("web", [*command, "serve"], env=environ)
+    supervisor.start("worker", [*command, "worker"], env=environ)
+    supervisor.start("services", [*command, "dev", "services"], env=environ)
+    address = f"http://127.0.0.1:{port}"
+    supervisor.wait_for(f"{address}/health/ready", timeout_seconds=60)
+    if stand_in is not None:
+        supervisor.wait_for(f"http://127.0.0.1:{clerk_port}/.well-known/jwks.json", timeout_seconds=30)
+        _load_world(supervisor, settings, environ, home, address)
+    supervisor.say(_table(settings, environ, clerk_port if stand_in else None))
+    supervisor.say(f"ready {settings.origin('musicschool')}")
+    supervisor.wait()
+
+
+def _database_urls(remembered: Mapping[str, str], port: int) -> dict[str, str]:
+    """Return the three roles' connections, with the passwords of the last start."""
+    urls = {}
+    for name, role in (
+        ("DATABASE_URL", "coursecove_app"),
+        ("DATABASE_PLATFORM_URL", "coursecove_platform"),
+        ("DATABASE_OWNER_URL", "coursecove_owner"),
+    ):
+        before = urlsplit(remembered.get(name, ""))
+        password = before.password if before.username == role else None
+        urls[name] = f"postgresql://{role}:{password or secrets.token_hex(16)}@127.0.0.1:{port}/coursecove"
+    return urls
+
+
+def _service_ports(remembered: Mapping[str, str], web_port: int) -> tuple[int, int, int]:
+    """Return ports for Clerk's stand-in, SMTP and the mailbox: the last ones, neighbours, or any free ones."""
+    before = [int(text) for text in remembered.get(_HELD, "").split(",") if text.isdigit()]
+    same = remembered.get("PORT") == str(web_port) and len(before) == 3
+    wanted = before if same else [web_port + 1, web_port + 3, web_port + 2]
+    chosen: list[int] = []
+    for candidate in wanted:
+        usable = candidate < 65536 and candidate not in chosen and port_is_free(candidate)
+        chosen.append(candidate if usable else free_port())
+    return chosen[0], chosen[1], chosen[2]
+
+
+def _stand_in(environ: Mapping[str, str], home: Path, clerk_port: int, web_port: int) -> ClerkStandIn:
+    return ClerkStandIn(
+        folder=home / "clerk",
+        base_domain=environ["BASE_DOMAIN"],
+        port=clerk_port,
+        webhook_url=f"http://127.0.0.1:{web_port}/api/webhooks/clerk",
+        webhook_secret=environ.get("CLERK_WEBHOOK_SIGNING_SECRET") or environ.get("CLERK_WEBHOOK_SECRET"),
+        secret_key=environ.get("CLERK_SECRET_KEY"),
+    )
+
+
+def _remember(path: Path, environ: Mapping[str, str], own: Mapping[str, str]) -> None:
+    """Write the settings of this start, for the other commands; readable by its owner only.
+
+    What merely happens to stand in the caller's environment is left out.
+    """
+    names = set(environ) - (set(own) - _setting_names())
+    lines = [f"{name}={environ[name]}" for name in sorted(names) if "\n" not in environ[name]]
+    descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    path.with_suffix(".new").replace(path)
+
+
+def _setting_names() -> set[str]:
+    return {
+        *("APP_ENV", "DATABASE_URL", "DATABASE_PLATFORM_URL", "DATABASE_OWNER_URL", "REDIS_URL"),
+        *("BASE_DOMAIN", "PUBLIC_SCHEME", "PUBLIC_PORT", "HOST", "PORT", "TRUSTED_PROXIES", "METRICS_TOKEN"),
+        *("CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "CLERK_WEBHOOK_SIGNING_SECRET"),
+        *("CLERK_WEBHOOK_SECRET", "CLERK_JWT_KEY", "CLERK_API_URL"),
+        *("SMTP_URL", "MAIL_FROM", "MAILBOX_URL", "LOG_FORMAT"),
+    }
+
+
+def _load_world(
+    supervisor: Supervisor, settings: Settings, environ: Mapping[str, str], home: Path, address: str
+) -> None:
+    """Wait until the webhooks have brought the people in, then let them set their schools up, once each."""
+    base_host = settings.origin().partition("://")[2]
+    tokens: dict[tuple[str, str], tuple[float, str]] = {}
+
+    def token(email: str, slug: str) -> str:
+        made_at, text = tokens.get((email, slug), (0.0, ""))
+        if time.monotonic() - made_at > 30:
+            text = token_for(environ, settings, organization=slug, email=email)
+            tokens[email, slug] = (time.monotonic(), text)
+        return text
+
+    for school in catalogue.CATALOGUES:
+        marker = home / f"loaded-{school.school.slug}"
+        if marker.exists():
+            continue
+        supervisor.say(f"Opening {school.school.name} …")
+        host = f"{school.school.slug}.{base_host}"
+        admin = school.school.people[0][0]
+        expected = {person.email for person, _ in school.school.people}
+
+        def everybody_is_here(
+            host: str = host, slug: str = school.school.slug, email: str = admin.email, expected: set[str] = expected
+        ) -> bool:
+            try:
+                bearer = token(email, slug)
+            except (NoSuchPerson, httpx.HTTPError):
+                return False
+            answer = httpx.get(
+                f"{address}/api/v1/members?page_size=200",
+                headers={"Host": host, "Authorization": f"Bearer {bearer}"},
+                timeout=10,
+                trust_env=False,
+            )
+            return answer.is_success and expected <= {m["email"] for m in answer.json()["items"]}
+
+        supervisor.wait_for(everybody_is_here, timeout_seconds=60)
+        catalogue.load(school, address=address, base_host=base_host, token_for=token)
+        marker.touch()
+
+
+def token_for(environ: Mapping[str, str], settings: Settings, *, organization: str, email: str) -> str:
+    """Return a session token from the running stand-in; exits with one line when it cannot be had."""
+    del environ
+    if settings.app_env == "production" or settings.clerk_secret_key.startswith("sk_live_"):
+        raise SystemExit("Tokens of the stand-in are for development; this is production.")
+    try:
+        return fetch_session_token(
+            api_url=settings.clerk_api_url,
+            secret_key=settings.clerk_secret_key,
+            email=email,
+            organization=organization,
+            origin=settings.origin(organization),
+        )
+    except httpx.HTTPError as error:
+        raise SystemExit(f"The stand-in for Clerk does not answer: {error}. Is the demo running?") from None
+
+
+def run_services(environ: Mapping[str, str]) -> None:
+    """Serve the stand-in, SMTP and the mailbox until SIGTERM; the ports are those the demo chose."""
+    from coursecove.dev.services import serve
+
+    settings = load_settings(environ)
+    ports = [int(text) for text in environ.get(_HELD, "").split(",") if text.isdigit()]
+    if len(ports) != 3:
+        raise SystemExit("Start the demo first (make demo): it chooses the addresses of these services.")
+    clerk_port, smtp_port, mailbox_port = ports
+    home = state_folder(environ)
+    stands_in = settings.clerk_api_url == f"http://127.0.0.1:{clerk_port}/v1"
+    stand_in = _stand_in(environ, home, clerk_port, settings.port) if stands_in else None
+
+    async def main() -> None:
+        task = asyncio.ensure_future(
+            serve(
+                stand_in,
+                folder=home,
+                smtp_port=smtp_port,
+                mailbox_port=mailbox_port,
+                web_address=f"http://127.0.0.1:{settings.port}",
+            )
+        )
+        loop = asyncio.get_running_loop()
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(wanted, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+def _table(settings: Settings, environ: Mapping[str, str], clerk_port: int | None) -> str:
+    """Return what a person needs to look around."""
+    school = settings.origin("musicschool")
+    rows = [
+        ("Students", school),
+        ("Instructors", f"{school}/teach"),
+        ("Admins", f"{school}/admin"),
+        ("More schools", f"{settings.origin('yoga')}  {settings.origin('tutoring')}"),
+        ("CourseCove", settings.origin()),
+        ("API", f"{school}/api/v1/docs"),
+    ]
+    if environ.get("MAILBOX_URL"):
+        rows.append(("Sent mail", environ["MAILBOX_URL"]))
+    if clerk_port is not None:
+        rows.append(("Clerk's stand-in", f"http://clerk.{settings.base_domain}:{clerk_port}"))
+    lines = ["", *(f"  {name:<17} {address}" for name, address in rows), ""]
+    if clerk_port is not None:
+        people = {person: role for person, role in world.MUSIC_SCHOOL.people}
+        words = [
+            f"{person.given_name} {person.family_name} ({world.ROLE_WORDS[role].lower()})"
+            for person, role in people.items()
+        ]
+        lines += [
+            "  To sign in, press “Sign in” and choose a person; there are no passwords here.",
+            f"  At Harmony Music School: {', '.join(words)}.",
+            "",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,14 @@
+"""Signing in, signing up, signing out and joining a school; and the school's colours.
+
+Clerk's components do the first two in the browser; these pages mount them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coursecove.portals.account.branding import branding
+from coursecove.portals.account.joining import join, join_page
+from coursecove.portals.account.sessions import sign_in, sign_out, sign_out_page, sign_up
+
+HANDLERS: list[Any] = [sign_in, sign_up, sign_out_page, sign_out, join_page, join, branding]

@@ -1,0 +1,48 @@
+"""Becoming a student of a school that lets people in by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromQuery
+
+from coursecove.identity.authentication import SignedOut
+from coursecove.portals.forms import read_form
+from coursecove.portals.pages import local_path, page_context, redirect, render
+from coursecove.tenants import enrolment
+from coursecove.tenants.guards import identity_of, maybe_member
+from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import OrganizationView
+
+
+@get("/join", include_in_schema=False, dependencies={"viewer": Provide(maybe_member)})
+async def join_page(
+    request: Request[Any, Any, Any],
+    organization: NamedDependency[OrganizationView],
+    viewer: NamedDependency[Member | None],
+    return_to: FromQuery[str | None] = None,
+) -> Response[Any]:
+    """Ask a signed-in stranger whether they want to be a student here."""
+    target = local_path(return_to)
+    if isinstance(identity_of(request), SignedOut):
+        return redirect(request, f"/sign-in?return_to={target}")
+    if viewer is not None:
+        return redirect(request, target)
+    page = page_context(request, f"Join {organization.name}")
+    return render(request, "account/join.html", page, organization=organization, return_to=target)
+
+
+@post("/join", include_in_schema=False)
+async def join(
+    request: Request[Any, Any, Any], organization: NamedDependency[OrganizationView]
+) -> Response[Any]:
+    """Make the signed-in person a student of this school, at Clerk and here."""
+    values = await read_form(request)
+    target = local_path(values.get("return_to"))
+    identity = identity_of(request)
+    if isinstance(identity, SignedOut):
+        return redirect(request, f"/sign-in?return_to={target}")
+    await enrolment.join(request.app.state.resources, organization, identity.claims.user_id)
+    return redirect(request, target, flash=f"Welcome to {organization.name}!")

@@ -1,0 +1,61 @@
+"""Failures as pages, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from coursecove import problems
+from coursecove.errors import CourseCoveError
+from coursecove.portals.pages import environment, page_context, render, static_version
+from coursecove.tenants.schemas import OrganizationView
+
+_TEMPLATES = {
+    401: "errors/401.html",
+    403: "errors/403.html",
+    404: "errors/404.html",
+    503: "errors/503.html",
+}
+
+
+def _template(status: int, code: str | None = None) -> str:
+    if code == "unknown_school":
+        return "errors/unknown_school.html"
+    if status in _TEMPLATES:
+        return _TEMPLATES[status]
+    return "errors/404.html" if status < 500 else "errors/500.html"
+
+
+async def gateway_page(
+    error: CourseCoveError, organization: OrganizationView | None
+) -> tuple[int, bytes]:
+    """Draw a failure that happened before any route was reached."""
+    page: dict[str, Any] = {"title": error.title, "version": static_version()}
+    html = environment().get_template(_template(error.status, error.code)).render(page=page, error=error)
+    return error.status, html.encode()
+
+
+def as_page(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Draw any failure of a page's handler."""
+    expected = problems.as_expected(error)
+    if expected is not None:
+        status, code = expected.status, expected.code
+    elif isinstance(error, HTTPException) and error.status_code < 500:
+        status, code = error.status_code, None
+    else:
+        structlog.get_logger("coursecove.pages").error("unexpected_failure", exc_info=error)
+        status, code = 500, None
+    page = page_context(request, expected.title if expected else "Something went wrong")
+    headers = {"Retry-After": "5"} if status == 503 else None
+    return render(
+        request,
+        _template(status, code),
+        page,
+        status_code=status,
+        headers=headers,
+        error=expected,
+        request_id=structlog.contextvars.get_contextvars().get("request_id") if status >= 500 else None,
+    )

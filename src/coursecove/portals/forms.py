@@ -1,0 +1,164 @@
+"""Reading what a person typed, and handing it back with a message beside each field.
+
+A form's page keeps three things: ``values`` (exactly what was typed),
+``errors`` (field → message) and ``problem`` (a sentence about the whole).  A
+refused form answers 422 with all of them; nothing typed is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import FormMultiDict
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove.db.session import discard
+from coursecove.errors import CourseCoveError, Invalid
+
+T = TypeVar("T")
+_REFUSED = frozenset({400, 403, 409, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was typed, and what is wrong with it."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    problem: str | None = None
+
+    def value(self, name: str, default: Any = "") -> Any:
+        """Return what to show in a field."""
+        return self.values.get(name, default)
+
+    def error(self, name: str) -> str | None:
+        """Return what to say beside a field."""
+        return self.errors.get(name)
+
+    def refused(self, error: CourseCoveError) -> Form:
+        """Return the same form with the messages of ``error``."""
+        fields = dict(error.fields)
+        problem = error.detail or error.title
+        return Form(self.values, fields, problem if not fields else "Please check the marked fields.")
+
+
+async def read_form(request: Request[Any, Any, Any], *, lists: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the fields of a posted form, trimmed; those named in ``lists`` as lists of values."""
+    data: FormMultiDict = await request.form()
+    values: dict[str, Any] = {name: [] for name in lists}
+    for name, value in data.multi_items():
+        if not isinstance(value, str):
+            continue
+        text = value.replace("\r\n", "\n").strip()
+        if name in lists:
+            values[name].append(text)
+        else:
+            values.setdefault(name, text)
+    return values
+
+
+Parser = Callable[[str], Any]
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number; raises ValueError with the sentence to show."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("Enter a whole number.") from None
+
+
+def price(text: str) -> int:
+    """Read "45", "45.50" or "45,50" as integer minor units."""
+    whole, dot, rest = text.replace(",", ".").partition(".")
+    if not whole.isdigit() or (dot and (not rest.isdigit() or len(rest) > 2)):
+        raise ValueError("Enter an amount such as 45 or 45.50.")
+    return int(whole) * 100 + int((rest or "0").ljust(2, "0"))
+
+
+def clock_time(text: str) -> int:
+    """Read "9:30" or "09:30" as minutes of the day; "24:00" is the end of it."""
+    hours, colon, minutes = text.partition(":")
+    if not colon or not hours.isdigit() or not minutes.isdigit() or len(minutes) != 2:
+        raise ValueError("Enter a time such as 09:30.")
+    value = int(hours) * 60 + int(minutes)
+    if int(minutes) > 59 or value > 1440:
+        raise ValueError("Enter a time such as 09:30.")
+    return value
+
+
+def convert(
+    values: Mapping[str, Any],
+    type_: type[T],
+    *,
+    parsers: Mapping[str, Parser] | None = None,
+    messages: Mapping[str, str] | None = None,
+) -> T:
+    """Build ``type_`` from typed values, raising :class:`Invalid` with a message for *every* wrong field.
+
+    ``parsers`` read single fields (an empty one is left out, so that the
+    struct's default or UNSET applies); ``messages`` say what is wrong in
+    better words than msgspec's.
+    """
+    parsers, messages = parsers or {}, messages or {}
+    built: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for info in msgspec.structs.fields(type_):  # type: ignore[arg-type]
+        name = info.encode_name
+        if name not in values:
+            if info.required:
+                errors[name] = "This is needed."
+            continue
+        value = values[name]
+        if name in parsers and isinstance(value, str):
+            if not value:
+                if info.required:
+                    errors[name] = "This is needed."
+                continue
+            try:
+                value = parsers[name](value)
+            except ValueError as error:
+                errors[name] = str(error)
+                continue
+        try:
+            built[name] = msgspec.convert(value, info.type, strict=False)
+        except msgspec.ValidationError as error:
+            empty = value == "" and "length" in str(error)
+            errors[name] = "This is needed." if empty else messages.get(name, _plain(str(error)))
+    if errors:
+        raise Invalid(fields=errors)
+    return type_(**built)
+
+
+def _plain(message: str) -> str:
+    """Return a msgspec message in words a person uses."""
+    text = message.partition(" - at")[0]
+    for start, words in (
+        ("Expected `int` >= ", "Enter a number of at least {}."),
+        ("Expected `int` <= ", "Enter a number of at most {}."),
+        ("Expected `str` of length <= ", "At most {} characters, please."),
+        ("Expected `str` of length >= ", "At least {} characters, please."),
+    ):
+        if text.startswith(start):
+            return words.format(text.removeprefix(start))
+    return "This value cannot be used here."
+
+
+async def attempt(session: AsyncSession, form: Form, verb: Callable[[], Any]) -> tuple[Any, Form | None]:
+    """Run a verb for a form: its result and None, or None and the refused form.
+
+    A refusal undoes whatever the verb had written, so that drawing the page
+    again in the same unit of work saves nothing half done.  401, 404 and
+    defects are not the form's business and rise.
+    """
+    try:
+        return await verb(), None
+    except CourseCoveError as error:
+        if error.status not in _REFUSED:
+            raise
+        await discard(session)
+        return None, form.refused(error)

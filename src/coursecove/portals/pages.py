@@ -1,0 +1,254 @@
+"""Drawing a page: the template engine, what every page knows, and what is said after a form.
+
+Templates get views and words, never database rows.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import available_timezones
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+from litestar.response import Redirect
+
+from coursecove.config import Settings, project_data
+from coursecove.portals import formatting
+from coursecove.tenants.guards import identity_of
+from coursecove.identity.authentication import SignedIn
+from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import OrganizationView
+
+AnyRequest = Request[Any, Any, Any]
+_ZONES = frozenset(available_timezones())
+CLERK_SCRIPT = "/npm/@clerk/clerk-js@5/dist/clerk.browser.js"
+
+
+class Flash(msgspec.Struct, frozen=True):
+    """A sentence shown once, on the next page."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    """An entry of a portal's navigation."""
+
+    label: str
+    href: str
+    icon: str
+    short: str | None = None
+
+
+STUDENT_NAV = (
+    NavLink("Lessons", "/", "calendar-plus", "Book"),
+    NavLink("My lessons", "/lessons", "calendar-check"),
+)
+
+
+@cache
+def environment() -> Environment:
+    """Return the template engine: autoescaping, and an undefined name is an error, not a blank."""
+    env = Environment(
+        loader=FileSystemLoader(project_data("templates")),
+        autoescape=select_autoescape(["html"], default_for_string=True, default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters.update(formatting.FILTERS)
+    return env
+
+
+@cache
+def static_version() -> str:
+    """Return a fingerprint of the stylesheet and scripts, so that they may be cached for long."""
+    digest = hashlib.sha256()
+    folder = project_data("static")
+    for path in sorted([*Path(folder, "css").glob("*.css"), *Path(folder, "js").glob("*.js")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def viewer_zone(request: AnyRequest, default: str) -> str:
+    """Return the zone the person's browser said it is in, or ``default``."""
+    zone = request.cookies.get("tz", "").replace("%2F", "/")
+    return zone if zone in _ZONES else default
+
+
+def _portals(member: Member, current: str) -> list[dict[str, Any]]:
+    found = [("student", "Book lessons", "/")]
+    if member.role in ("instructor", "admin"):
+        found.append(("teach", "Teaching", "/teach"))
+    if member.role == "admin":
+        found.append(("admin", "Administration", "/admin"))
+    return [{"label": label, "href": href, "current": name == current} for name, label, href in found]
+
+
+def clerk_context(settings: Settings) -> dict[str, str]:
+    """Return what a page needs to load Clerk's script."""
+    return {
+        "publishable_key": settings.clerk_publishable_key,
+        "script": settings.clerk_frontend_api + CLERK_SCRIPT,
+    }
+
+
+def page_context(
+    request: AnyRequest,
+    title: str,
+    *,
+    portal: str = "student",
+    nav: tuple[NavLink, ...] = (),
+    breadcrumb: list[dict[str, Any]] | None = None,
+    description: str | None = None,
+) -> dict[str, Any]:
+    """Return ``page``, what the layouts read; docs/design.md describes it."""
+    settings: Settings = request.app.state.resources.settings
+    state = request.scope["state"]
+    organization: OrganizationView | None = state.get("organization")
+    member: Member | None = state.get("member")
+    path = request.url.path
+    viewer = None
+    if member is not None:
+        viewer = {
+            "name": member.name,
+            "initials": formatting.initials(member.name),
+            "email": member.email or "",
+            "image_url": member.image_url,
+            "role": member.role,
+            "portals": _portals(member, portal),
+        }
+    elif organization is not None and isinstance(identity_of(request), SignedIn):
+        # Signed in, but not (yet) a member here: there is somebody to sign out.
+        viewer = {
+            "name": "Guest",
+            "initials": "?",
+            "email": "Not a member yet",
+            "image_url": None,
+            "role": "guest",
+            "portals": [],
+        }
+    best = max((link.href for link in nav if _covers(link.href, path)), key=len, default=None)
+    return {
+        "title": title,
+        "lang": "en",
+        "description": description,
+        "organization": organization
+        and {
+            "name": organization.name,
+            "slug": organization.slug,
+            "initials": formatting.initials(organization.name),
+            "logo_url": organization.logo_url,
+            "time_zone": organization.time_zone,
+        },
+        "viewer": viewer,
+        "nav": [
+            {
+                "label": link.label,
+                "short": link.short or link.label,
+                "href": link.href,
+                "icon": link.icon,
+                "current": link.href == best,
+            }
+            for link in nav
+        ],
+        "home_href": {"admin": "/admin", "teach": "/teach"}.get(portal, "/"),
+        "breadcrumb": breadcrumb or [],
+        "flash": read_flash(request),
+        "clerk": clerk_context(settings) if organization else None,
+        "csrf": None,
+        "sign_in_href": f"/sign-in?return_to={quote(path)}",
+        "platform_href": settings.origin(),
+        "version": static_version(),
+    }
+
+
+def _covers(href: str, path: str) -> bool:
+    return path == href or (href not in ("/", "/admin", "/teach") and path.startswith(href + "/"))
+
+
+def render(
+    request: AnyRequest,
+    template: str,
+    page: dict[str, Any],
+    *,
+    status_code: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> Response[bytes]:
+    """Draw a page; flash messages it showed are forgotten."""
+    html = environment().get_template(template).render(page=page, **context)
+    response = Response(
+        html.encode(), media_type="text/html; charset=utf-8", status_code=status_code, headers=headers
+    )
+    if page["flash"]:
+        response.delete_cookie(_flash_cookie(request))
+    return response
+
+
+def _flash_cookie(request: AnyRequest) -> str:
+    # The __Host- prefix keeps a sibling subdomain from writing it; browsers
+    # accept the prefix over https only.
+    settings: Settings = request.app.state.resources.settings
+    return "__Host-flash" if settings.public_scheme == "https" else "flash"
+
+
+def read_flash(request: AnyRequest) -> list[dict[str, str]]:
+    """Return what the last form had to say."""
+    raw = request.cookies.get(_flash_cookie(request), "")
+    try:
+        flash = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)), type=Flash)
+    except (msgspec.MsgspecError, binascii.Error, ValueError):
+        return []
+    return [{"kind": flash.kind, "text": flash.text[:300]}]
+
+
+def redirect(
+    request: AnyRequest, to: str, *, flash: str | None = None, kind: str = "success"
+) -> Redirect | Response[None]:
+    """Go to another page of this host after a form, saying one sentence there.
+
+    A request of htmx is told to load the page, since it would swap a followed
+    redirect into a part of this one.
+    """
+    assert to.startswith("/") and not to.startswith("//")
+    cookies = []
+    if flash:
+        encoded = base64.urlsafe_b64encode(msgspec.json.encode(Flash(kind, flash))).decode().rstrip("=")
+        settings: Settings = request.app.state.resources.settings
+        cookies.append(
+            Cookie(
+                key=_flash_cookie(request),
+                value=encoded,
+                path="/",
+                httponly=True,
+                samesite="lax",
+                secure=settings.public_scheme == "https",
+                max_age=60,
+            )
+        )
+    if "hx-request" in request.headers:
+        return Response(None, status_code=204, headers={"HX-Redirect": to}, cookies=cookies)
+    return Redirect(to, status_code=303, cookies=cookies)
+
+
+def local_path(candidate: str | None, default: str = "/") -> str:
+    """Return ``candidate`` when it is a path of this host, so that no link here leads elsewhere."""
+    if (
+        not candidate
+        or not candidate.startswith("/")
+        or candidate.startswith(("//", "/\\"))
+        or any(ord(c) < 33 or c == "\\" for c in candidate)
+    ):
+        return default
+    return candidate

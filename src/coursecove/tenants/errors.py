@@ -1,0 +1,26 @@
+"""Refusals of this room."""
+
+from __future__ import annotations
+
+from coursecove.errors import Conflict, Forbidden
+
+
+class NotAMember(Forbidden):
+    """The person is signed in, but does not belong to this school."""
+
+    code = "not_a_member"
+    title = "You are not a member of this school yet"
+
+
+class LastAdmin(Conflict):
+    """Somebody has to be able to let people in."""
+
+    code = "last_admin"
+    title = "A school needs at least one admin"
+
+
+class EnrolmentClosed(Forbidden):
+    """The school lets people in by invitation only."""
+
+    code = "enrolment_closed"
+    title = "This school takes new students by invitation"

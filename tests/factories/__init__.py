@@ -1,0 +1,1 @@
+"""The one named world of the tests, made the way the demo makes it."""
