@@ -1,0 +1,149 @@
+"""Sending what is due: one mail per delivery, claimed in Postgres.
+
+A claim is a lease: it moves the next attempt past the time sending may take and
+commits, so that no database connection waits for a mail server.  A worker that
+dies between sending and noting it leaves a delivery that is sent once more, with
+the same Message-ID; that is the one way a mail goes twice.
+"""
+
+from __future__ import annotations
+
+import uuid
+from email.utils import parseaddr
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove.bookings import service as bookings
+from coursecove.config import Settings
+from coursecove.errors import NotFound
+from coursecove.jobs import job
+from coursecove.notifications.messages import UnusableAddress, compose
+from coursecove.notifications.recipients import Part, zones_for
+from coursecove.notifications.rendering import Notice
+from coursecove.notifications.smtp import RecipientRefused, send
+from coursecove.periodic import periodic
+from coursecove.resources import Resources
+from coursecove.tenants import service as tenants
+
+log = structlog.get_logger("coursecove.notifications")
+
+ATTEMPTS = 8
+
+_CLAIM = text("""
+update deliveries set attempts = attempts + 1, next_attempt_at = now() + interval '2 minutes'
+where id = (
+  select id from deliveries
+  where id = :id and next_attempt_at <= now()
+    and sent_at is null and failed_at is null and skipped_at is null
+  for update skip locked
+)
+returning id, kind, booking_id, booking_revision, recipient_id, recipient_email, attempts
+""")
+# The attempt's number is the fence: a worker that wakes after its lease writes nothing.
+_SENT = text("update deliveries set sent_at = now(), error = null where id = :id and attempts = :attempts")
+_SKIPPED = text(
+    "update deliveries set skipped_at = now(), error = :error where id = :id and attempts = :attempts"
+)
+_FAILED = text(
+    "update deliveries set failed_at = now(), error = :error where id = :id and attempts = :attempts"
+)
+_AGAIN = text("""
+update deliveries set error = :error, next_attempt_at = now()
+  + least(interval '30 seconds' * power(2, :attempts - 1), interval '1 hour')
+where id = :id and attempts = :attempts
+""")
+_DUE = text("""
+select organization_id, id from deliveries
+where sent_at is null and failed_at is null and skipped_at is null
+  and next_attempt_at < now() - interval '3 seconds'
+order by next_attempt_at limit 200
+""")
+
+
+@job("notifications.deliver")
+async def deliver(resources: Resources, *, organization_id: str, delivery_id: str) -> None:
+    """Send one delivery that is due; does nothing when it was sent, or is being sent, elsewhere.
+
+    Skips what a later revision of the booking has overtaken.  Tries again after
+    30 s, 1 min, 2 min … at most an hour, and gives up after eight attempts or
+    when the address will never take mail.
+    """
+    organization = uuid.UUID(organization_id)
+    database = resources.database
+    async with database.organization(organization) as session:
+        claimed = (await session.execute(_CLAIM, {"id": uuid.UUID(delivery_id)})).one_or_none()
+    if claimed is None:
+        return
+    statement, error = _SENT, None
+    try:
+        if claimed.attempts > ATTEMPTS:
+            # Every claim counts, so a mail that kills its worker ends as well.
+            raise UnusableAddress("Given up: the last attempt ended without a result.")
+        async with database.organization(organization) as session:
+            notice = await _notice(session, claimed, resources.settings)
+        if notice is None:
+            statement, error = _SKIPPED, "The booking has changed since."
+        else:
+            await _send(notice, claimed, resources.settings)
+    except Exception as problem:
+        final = isinstance(problem, UnusableAddress | RecipientRefused) or claimed.attempts >= ATTEMPTS
+        statement = _FAILED if final else _AGAIN
+        error = f"{type(problem).__name__}: {problem}".replace("\x00", "")[:500]
+        log.warning("delivery_failed", delivery_id=delivery_id, attempts=claimed.attempts, final=final)
+    values = {"id": claimed.id, "attempts": claimed.attempts}
+    async with database.organization(organization) as session:
+        await session.execute(statement, values if statement is _SENT else {**values, "error": error})
+
+
+async def _notice(session: AsyncSession, delivery: Row[Any], settings: Settings) -> Notice | None:
+    """Return what to say, as the recipient may see it; None when it is no longer true or not for them."""
+    try:
+        recipient = await tenants.get_member(session, delivery.recipient_id)
+        booking = await bookings.get_booking(session, delivery.booking_id, viewer=recipient)
+    except NotFound:
+        return None
+    if booking.revision != delivery.booking_revision:
+        return None
+    organization = await tenants.get_organization(session)
+    instructors = await tenants.instructors_by_id(session, [booking.instructor.id])
+    instructor = instructors.get(booking.instructor.id)
+    part: Part = "instructor" if recipient.id == booking.instructor.id else "student"
+    zone, other_zone = zones_for(
+        booking,
+        part,
+        school_zone=organization.time_zone,
+        instructor_zone=instructor.time_zone if instructor else organization.time_zone,
+    )
+    return Notice(
+        kind=delivery.kind,
+        part=part,
+        booking=booking,
+        organization=organization,
+        link=f"{settings.origin(organization.slug)}/lessons/{booking.reference}",
+        zone=zone,
+        other_zone=other_zone,
+    )
+
+
+async def _send(notice: Notice, delivery: Row[Any], settings: Settings) -> None:
+    message = compose(
+        notice, delivery_id=delivery.id, recipient_email=delivery.recipient_email, settings=settings
+    )
+    await send(
+        settings.smtp_url,
+        message,
+        sender=parseaddr(settings.mail_from)[1],
+        recipient=delivery.recipient_email,
+    )
+
+
+@periodic("notifications.sweep", every_seconds=10)
+async def sweep(resources: Resources) -> None:
+    """Wake every delivery that is due and was not woken, or whose attempt did not end, oldest first."""
+    async with resources.database.platform_scope() as session:
+        due = (await session.execute(_DUE)).all()
+    for organization_id, delivery_id in due:
+        await resources.queue.send(deliver, organization_id=organization_id, delivery_id=delivery_id)
