@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -152,7 +153,9 @@ def test_killing_the_starter_ends_the_server_and_the_next_start_works_at_once(ma
 
 @pytest.mark.parametrize("left_by", ["a dead process", "another program's number"])
 def test_a_pid_file_left_behind_does_not_stop_the_start(made_once: Path, left_by: str) -> None:
-    with subprocess.Popen(["/bin/sleep", "30"]) as other, EmbeddedPostgres(made_once, durable=False) as server:
+    # Of the server's own user: for such a one Postgres itself would believe the file.
+    sleeper = subprocess.Popen(["/bin/sleep", "30"], user=unprivileged.server_account().uid)
+    with sleeper as other, EmbeddedPostgres(made_once, durable=False) as server:
         assert server.pid is not None
         lock = server.cluster_dir / "postmaster.pid"
         text = lock.read_text()
@@ -299,7 +302,7 @@ def test_a_home_closed_to_others_later_keeps_its_data(made_once: Path, home: Pat
 
 @as_root
 def test_a_place_that_others_could_have_prepared_is_not_trusted(tmp_path: Path) -> None:
-    place = Path("/var/tmp/coursecove-0123456789abcdef")
+    place = Path(f"/var/tmp/coursecove-{secrets.token_hex(8)}")
     account = unprivileged.server_account()
     (tmp_path / "location").write_text(f"{place}\n")
     place.mkdir(mode=0o711)
@@ -320,7 +323,7 @@ def test_a_place_that_others_could_have_prepared_is_not_trusted(tmp_path: Path) 
         if place.is_symlink():
             place.unlink()
         else:
-            place.rmdir()
+            shutil.rmtree(place)
 
 
 @as_root

@@ -17,12 +17,14 @@ class Output:
         self._stream = stream
         self._lock = threading.Lock()
         self._colours: dict[str, int] = {}
+        self.last_line = ""
         plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not stream.isatty()
         self._coloured = not plain
 
     def line(self, text: str, *, source: str | None = None) -> None:
         """Write one line. A reader that went away (`| head`) is no error: the commands must not stall on it."""
         with self._lock, contextlib.suppress(OSError, ValueError):
+            self.last_line = text
             self._stream.write(f"{self._prefix(source)}{text}\n")
             self._stream.flush()
 

@@ -186,6 +186,9 @@ class Supervisor:
             self._end_children()
             for service in reversed(self._services):
                 service.stop()
+            if isinstance(error, ChildEnded) and self._output.last_line != str(error):
+                # The others' last words must not hide the reason.
+                self.say(str(error))
         finally:
             self._let_go()
         return isinstance(error, StopRequested | ChildEnded)
@@ -229,6 +232,9 @@ class Supervisor:
             raise ChildEnded(f"{name} could not be started: {error}.") from error
         finally:
             self._armed = True
+        if self._wanted:
+            # The signal came while it could not be acted upon.
+            raise StopRequested
         return child
 
     def run(
