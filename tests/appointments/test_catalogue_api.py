@@ -163,14 +163,14 @@ async def test_hours_are_read_by_staff_and_written_by_the_instructor_or_an_admin
     ):
         async with asking.as_(person) as client:
             assert (await client.get(path)).status_code == read
-            assert (await client.put(path, json={"items": [MORNING]})).status_code == write
+            assert (await client.put(path, json={"windows": [MORNING]})).status_code == write
     async with asking.as_(harmony["Ida"]) as client:
-        assert (await client.get(path)).json() == {"items": [{**MORNING, "location_id": None}]}
+        assert (await client.get(path)).json() == {"windows": [{**MORNING, "location_id": None}]}
         overlap = {**MORNING, "starts_minute": 600}
-        refused = await client.put(path, json={"items": [MORNING, overlap]})
+        refused = await client.put(path, json={"windows": [MORNING, overlap]})
         assert refused.status_code == 422
         assert refused.json()["fields"] == {"monday": "Monday: 09:00–12:00 and 10:00–12:00 overlap."}
-        assert (await client.put(path, json={"items": [{**MORNING, "weekday": 8}]})).status_code == 400
+        assert (await client.put(path, json={"windows": [{**MORNING, "weekday": 8}]})).status_code == 400
         assert (await client.get(f"/instructors/{harmony['Mia'].id}/weekly-hours")).status_code == 409
         assert (await client.get(f"/instructors/{uuid.uuid4()}/weekly-hours")).status_code == 404
 
@@ -207,7 +207,7 @@ async def test_another_schools_ids_answer_byte_for_byte_like_random_ones(
             ("POST", "/locations/{}/archival", place_id, None),
             ("DELETE", "/locations/{}/archival", place_id, None),
             ("GET", "/instructors/{}/weekly-hours", stillwater["Jun"].id, None),
-            ("PUT", "/instructors/{}/weekly-hours", stillwater["Jun"].id, {"items": [MORNING]}),
+            ("PUT", "/instructors/{}/weekly-hours", stillwater["Jun"].id, {"windows": [MORNING]}),
             ("GET", "/instructors/{}/qualifications", stillwater["Jun"].id, None),
             ("PUT", "/instructors/{}/qualifications", stillwater["Jun"].id, {"appointment_type_ids": []}),
         ]

@@ -21,13 +21,13 @@ from coursecove.tenants.models import Member
 class WeeklyHoursOut(Struct, frozen=True):
     """An instructor's week, from Monday on."""
 
-    items: list[WindowView]
+    windows: list[WindowView]
 
 
 class WeeklyHoursIn(Struct, forbid_unknown_fields=True):
     """An instructor's whole week; what is left out is no longer offered."""
 
-    items: list[WindowInput]
+    windows: list[WindowInput]
 
 
 class WeeklyHoursController(Controller):
@@ -69,7 +69,7 @@ class WeeklyHoursController(Controller):
 
         A problem's `fields` are keyed by weekday (`monday` …).
         """
-        return WeeklyHoursOut(await service.replace_hours(session, member_id, data.items, by=by))
+        return WeeklyHoursOut(await service.replace_hours(session, member_id, data.windows, by=by))
 
 
 API_CONTROLLERS: list[Any] = [WeeklyHoursController]
