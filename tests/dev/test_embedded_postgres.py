@@ -301,6 +301,19 @@ def test_a_home_closed_to_others_later_keeps_its_data(made_once: Path, home: Pat
 
 
 @as_root
+@pytest.mark.parametrize(("lasting", "parent"), [(True, "/var/lib"), (False, tempfile.gettempdir())])
+def test_what_is_to_last_is_not_kept_among_temporary_files(tmp_path: Path, lasting: bool, parent: str) -> None:
+    elsewhere = unprivileged.PlaceElsewhere(tmp_path, unprivileged.server_account(), lasting=lasting)
+    place = elsewhere.make()
+    try:
+        assert place.parent == Path(parent)
+        assert elsewhere.find() == place
+    finally:
+        elsewhere.remove()
+    assert not place.exists()
+
+
+@as_root
 def test_a_place_that_others_could_have_prepared_is_not_trusted(tmp_path: Path) -> None:
     place = Path(f"/var/tmp/coursecove-{secrets.token_hex(8)}")
     account = unprivileged.server_account()
@@ -308,17 +321,17 @@ def test_a_place_that_others_could_have_prepared_is_not_trusted(tmp_path: Path) 
     place.mkdir(mode=0o711)
     try:
         (place / "home").write_text(f"{tmp_path}\n")
-        assert unprivileged.LastingPlace(tmp_path, account).find() == place
+        assert unprivileged.PlaceElsewhere(tmp_path, account).find() == place
         os.chown(place, 1234, 1234)
-        assert unprivileged.LastingPlace(tmp_path, account).find() is None
+        assert unprivileged.PlaceElsewhere(tmp_path, account).find() is None
         os.chown(place, 0, 0)
         place.chmod(0o777)
-        assert unprivileged.LastingPlace(tmp_path, account).find() is None
+        assert unprivileged.PlaceElsewhere(tmp_path, account).find() is None
         place.rename(tmp_path / "real")
         place.symlink_to(tmp_path / "real")
-        assert unprivileged.LastingPlace(tmp_path, account).find() is None
+        assert unprivileged.PlaceElsewhere(tmp_path, account).find() is None
         (tmp_path / "location").write_text("/var/tmp/../../etc\n")
-        assert unprivileged.LastingPlace(tmp_path, account).find() is None
+        assert unprivileged.PlaceElsewhere(tmp_path, account).find() is None
     finally:
         if place.is_symlink():
             place.unlink()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from coursecove.dev.daemons import LOOPBACK, AlreadyRunning, Daemon, DaemonError, die_with_parent
-from coursecove.dev.unprivileged import Account, LastingPlace, Unreachable, server_account, share_programs
+from coursecove.dev.unprivileged import Account, PlaceElsewhere, Unreachable, server_account, share_programs
 
 SUPERUSER = "postgres"
 _ORPHAN_SECONDS = 5.0
@@ -31,9 +31,10 @@ class EmbeddedPostgres(Daemon):
     A second start on the same `data_dir` finds the data, the password and, when it is free, the port again.
     Beside the data (the folder `cluster`) lie the password (mode 0600) and the log. As root the server runs as
     `nobody`; when that user cannot reach `data_dir`, the cluster is kept in a folder of root's in /var/lib and
-    `data_dir/location` says where; no parent folder's permissions are touched.
+    `data_dir/location` says where; no parent folder's permissions are touched. `remove` takes all of it away.
 
-    `durable=False` trades safety against a power failure for speed; for tests.
+    `durable=False` trades safety against a power failure for speed, for tests; a folder elsewhere is then a
+    temporary one.
 
     `start` raises AlreadyRunning while another Postgres uses the data, DaemonError when another major version
     made them, when `port` was asked for and is taken, and when the server does not come up (with its last log
@@ -90,7 +91,7 @@ class EmbeddedPostgres(Daemon):
             raise AlreadyRunning(f"{self.name} is still running on {self._folder.path}.")
         try:
             self._account = server_account()
-            place = LastingPlace(self._folder.path, self._account)
+            place = PlaceElsewhere(self._folder.path, self._account, lasting=self._durable)
             for cluster in (place.find() or self._folder.path, self._folder.path):
                 self._refuse_live_server(cluster / "cluster")
             place.remove()
@@ -129,7 +130,7 @@ class EmbeddedPostgres(Daemon):
     def _reachable_cluster(self) -> Path:
         """Settle where the cluster is, or will be made."""
         here = self._folder.path / "cluster"
-        place = LastingPlace(self._folder.path, self._account)
+        place = PlaceElsewhere(self._folder.path, self._account, lasting=self._durable)
         if self._account.uid is None:
             return here
         there = place.find()

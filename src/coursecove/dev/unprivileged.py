@@ -82,23 +82,26 @@ def server_account() -> Account:
 
 
 def is_ours_alone(folder: Path) -> bool:
-    """Tell whether this is a real folder (no link) which only this user can write to."""
+    """Tell whether this is a real folder (no link) which only this user can write to, rename or replace."""
     try:
-        found = folder.lstat()
+        found, above = folder.lstat(), folder.parent.stat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    kept = bool(above.st_mode & stat.S_ISVTX) or not above.st_mode & 0o022
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022 and kept
 
 
-class LastingPlace:
+class PlaceElsewhere:
     """A folder elsewhere for the data of a home that `nobody` cannot reach.
 
     The home keeps a pointer to it, the place keeps the home's path. So the data survive a restart, move along
     with a home that is renamed, are not shared with a copy of the home, and go when the home was deleted.
     """
 
-    def __init__(self, home: Path, account: Account) -> None:
+    def __init__(self, home: Path, account: Account, *, lasting: bool = True) -> None:
         self._home = home
+        # What need not last belongs where the system tidies up after those who could not.
+        self._places = _LASTING_PLACES if lasting else (Path(tempfile.gettempdir()), *_LASTING_PLACES)
         self._account = account
         self._pointer = home / "location"
 
@@ -117,7 +120,7 @@ class LastingPlace:
 
     def find_leftover(self) -> Path | None:
         """Give the place of an earlier home at this very path, which was deleted since."""
-        for parent in _LASTING_PLACES:
+        for parent in self._places:
             place = parent / self._name()
             lives_here = is_ours_alone(place) and self._home_of(place) == self._home
             if lives_here and self._pointed_at(self._pointer) != place:
@@ -126,7 +129,7 @@ class LastingPlace:
 
     def make(self) -> Path:
         """Make a place and point to it. Raises Unreachable."""
-        for parent in _LASTING_PLACES:
+        for parent in self._places:
             for name in (self._name(), f"coursecove-{secrets.token_hex(8)}"):
                 place = parent / name
                 try:
@@ -134,12 +137,12 @@ class LastingPlace:
                     place.chmod(0o711)
                 except OSError:
                     continue
-                if self._account.can_enter(place):
+                if is_ours_alone(place) and self._account.can_enter(place):
                     self._write(place / "home", str(self._home))
                     self._write(self._pointer, str(place))
                     return place
                 place.rmdir()
-        tried = " and ".join(map(str, _LASTING_PLACES))
+        tried = " or ".join(map(str, self._places))
         raise Unreachable(f"the user nobody cannot enter {self._home}, and no folder could be made in {tried}")
 
     def remove(self) -> None:
@@ -165,7 +168,8 @@ class LastingPlace:
             place = Path(pointer.read_text().rstrip("\n"))
         except (OSError, UnicodeError):
             return None
-        return place if place.parent in _LASTING_PLACES and _NAME.fullmatch(place.name) else None
+        known = (Path(tempfile.gettempdir()), *_LASTING_PLACES)
+        return place if place.parent in known and _NAME.fullmatch(place.name) else None
 
     @staticmethod
     def _write(path: Path, text: str) -> None:
