@@ -19,6 +19,7 @@ from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 
 import coursecove.events
+import coursecove.notifications.subscribers
 import coursecove.tenants.inbound
 import coursecove.webhooks.tasks  # noqa: F401
 from coursecove import jobs, periodic
