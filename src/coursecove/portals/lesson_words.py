@@ -1,0 +1,144 @@
+"""A lesson in words, for whoever looks at it.
+
+The one place that decides in which zone a lesson is shown, and when two zones
+must be named: in person in the venue's, online in the reader's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+from coursecove import clock
+from coursecove.bookings.schemas import BookingView, PlaceSummary
+from coursecove.portals import formatting
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A lesson's time in the zone it is shown in, and in the other one where their clocks differ."""
+
+    day: str
+    day_long: str
+    time: str
+    # "Berlin time" or "your time"; None while nobody could be mistaken.
+    zone: str | None
+    # "11:00 your time", with the day where that is another one.
+    elsewhere: str | None
+    iso: str
+    block: dict[str, Any]
+
+    @property
+    def sentence(self) -> str:
+        """Return "Tue 3 Dec, 16:00–16:45"."""
+        return f"{self.day}, {self.time}"
+
+    @property
+    def zones(self) -> str | None:
+        """Return "Berlin time · 11:00 your time", or None where both clocks show the same."""
+        return " · ".join(part for part in (self.zone, self.elsewhere) if part) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The zone times are shown in, and the zone of whoever might expect another one."""
+
+    shown: str
+    label: str
+    other: str
+    other_label: str
+
+    def when(self, starts_at: datetime, ends_at: datetime) -> When:
+        """Say when something is."""
+        here = formatting.local(starts_at, self.shown)
+        differs = not formatting.same_clock(starts_at, self.shown, self.other)
+        return When(
+            day=formatting.day(starts_at, self.shown),
+            day_long=formatting.day_long(starts_at, self.shown),
+            time=formatting.time_range(starts_at, ends_at, self.shown),
+            zone=self.label if differs else None,
+            elsewhere=self.elsewhere(starts_at),
+            iso=starts_at.isoformat().replace("+00:00", "Z"),
+            block={
+                "weekday": f"{formatting.day(starts_at, self.shown):.3}",
+                "day": here.day,
+                "month": f"{formatting.month(here):.3}",
+            },
+        )
+
+    def elsewhere(self, instant: datetime) -> str | None:
+        """Return "11:00 your time", or None where the other clock shows the same."""
+        if formatting.same_clock(instant, self.shown, self.other):
+            return None
+        text = formatting.time(instant, self.other)
+        if formatting.local(instant, self.shown).date() != formatting.local(instant, self.other).date():
+            text = f"{formatting.day(instant, self.other)}, {text}"
+        return f"{text} {self.other_label}"
+
+    def moment(self, instant: datetime) -> str:
+        """Return "Tue 1 Dec, 16:00", with the zone named where the clocks differ."""
+        text = f"{formatting.day(instant, self.shown)}, {formatting.time(instant, self.shown)}"
+        return text if formatting.same_clock(instant, self.shown, self.other) else f"{text} {self.label}"
+
+
+def zone_label(zone: str) -> str:
+    """Return "Berlin time"."""
+    return f"{formatting.zone_name(zone)} time"
+
+
+def student_clocks(*, venue: str | None, viewer: str, school: str) -> Clocks:
+    """Return the clocks of a student: the venue's in person, online their own beside the school's."""
+    if venue is not None:
+        return Clocks(venue, zone_label(venue), viewer, "your time")
+    return Clocks(viewer, "your time", school, zone_label(school))
+
+
+def instructor_clocks(*, venue: str | None, own: str) -> Clocks:
+    """Return the clocks of an instructor: their own beside the venue's."""
+    return Clocks(own, "your time", venue or own, zone_label(venue or own))
+
+
+def status_of(booking: BookingView, zone: str) -> dict[str, str] | None:
+    """Return the badge of a lesson: cancelled, now, today, tomorrow; later lessons need none."""
+    if booking.status == "cancelled":
+        return {"label": "Cancelled", "kind": "error"}
+    now = clock.now()
+    if booking.ends_at <= now:
+        return None
+    if booking.starts_at <= now:
+        return {"label": "Now", "kind": "success"}
+    near = formatting.day_near(booking.starts_at, zone)
+    return {"label": near, "kind": "brand"} if near in ("Today", "Tomorrow") else None
+
+
+def lesson_card(booking: BookingView, clocks: Clocks, *, href: str, who: str) -> dict[str, Any]:
+    """Return what a card in a list of lessons shows; ``who`` is the person on the other side."""
+    when = clocks.when(booking.starts_at, booking.ends_at)
+    return {
+        "title": booking.appointment_type.name,
+        "time": when.sentence,
+        "zone": when.zones,
+        "iso": when.iso,
+        "date": when.block,
+        "href": href,
+        "who": who,
+        "where": booking.location.name if booking.location else "Online",
+        "online": booking.location is None,
+        "status": status_of(booking, clocks.shown),
+        "color": booking.appointment_type.color,
+        "cancelled": booking.status == "cancelled",
+        "past": booking.ends_at <= clock.now(),
+        "reference": booking.reference,
+        "join_url": booking.meeting_url if booking.ends_at > clock.now() else None,
+        "can_cancel": booking.can_cancel,
+        "note": booking.note,
+    }
+
+
+def map_href(place: PlaceSummary) -> str | None:
+    """Return the address of a map that shows a place, or None when it has no street address."""
+    if not place.address:
+        return None
+    return f"https://www.openstreetmap.org/search?query={quote_plus(place.address)}"

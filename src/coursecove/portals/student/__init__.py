@@ -1,0 +1,11 @@
+"""What students come for: the school's front page, booking a lesson, their own lessons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coursecove.portals.student.booking import BookingPages
+from coursecove.portals.student.front import front
+from coursecove.portals.student.lessons import LessonPages
+
+HANDLERS: list[Any] = [front, BookingPages, LessonPages]

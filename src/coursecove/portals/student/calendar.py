@@ -1,0 +1,204 @@
+"""The days and times of a booking as the calendar shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove import clock
+from coursecove.bookings.availability import available_slots, next_free
+from coursecove.bookings.schemas import Alternative, SlotView
+from coursecove.portals import formatting
+from coursecove.portals.student.choice import Choice, instant_text
+from coursecove.scheduling import zones
+from coursecove.tenants.models import Member
+
+WEEKDAYS = [{"short": name[:2], "long": name} for name in formatting.DAYS_LONG]
+_NOON, _EVENING = 12, 17
+
+
+@dataclass(slots=True)
+class Calendar:
+    """A month with its free days, the times of the chosen one, and where to look when there are none."""
+
+    month: date
+    title: str
+    weeks: list[list[dict[str, Any]]]
+    previous_href: str | None
+    next_href: str | None
+    any_free: bool
+    day: date | None
+    day_title: str | None
+    groups: list[dict[str, Any]]
+    # {"text", "href"} of the next free time; only where the month or the chosen day has none.
+    next_free: dict[str, str] | None = None
+    slots: list[SlotView] = field(default_factory=list)
+
+
+async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member | None) -> Calendar:
+    """Return the month of the choice; without one, that of the next free time with its day opened."""
+    today = formatting.local(clock.now(), choice.zone).date()
+    first = today.replace(day=1)
+    last = (today + timedelta(days=choice.offer.type.horizon_days)).replace(day=1)
+    day, month = choice.day, choice.month
+    if month is None:
+        soonest = await _next_free(session, choice, clock.now(), viewer=viewer)
+        day = formatting.local(soonest.starts_at, choice.zone).date() if soonest else None
+        month = (day or today).replace(day=1)
+    month = min(max(month, first), last)
+    if day is not None and day.replace(day=1) != month:
+        day = None
+    following = _next_month(month)
+    slots = await available_slots(
+        session,
+        choice.offer.type,
+        instructor_id=choice.instructor_id,
+        location_id=choice.location_id,
+        from_=_midnight(month, choice.zone),
+        until=_midnight(following, choice.zone),
+        student_id=viewer.id if viewer else None,
+    )
+    by_day: dict[date, list[SlotView]] = {}
+    for slot in slots:
+        by_day.setdefault(formatting.local(slot.starts_at, choice.zone).date(), []).append(slot)
+    calendar = Calendar(
+        month=month,
+        title=formatting.month(month),
+        weeks=_weeks(choice, month, by_day, day=day, today=today),
+        previous_href=choice.href(month=_previous_month(month)) if month > first else None,
+        next_href=choice.href(month=following) if following <= last else None,
+        any_free=bool(by_day),
+        day=day,
+        day_title=formatting.day_long(day) if day else None,
+        groups=_groups(choice, by_day.get(day, [])) if day else [],
+        slots=slots,
+    )
+    if not by_day or (day is not None and day not in by_day):
+        after = _midnight(day if day and by_day else month, choice.zone)
+        soonest = await _next_free(session, choice, after, viewer=viewer)
+        if soonest is None and after > clock.now():
+            soonest = await _next_free(session, choice, clock.now(), viewer=viewer)
+        calendar.next_free = _link(choice, soonest) if soonest else None
+    return calendar
+
+
+async def slots_at(session: AsyncSession, choice: Choice, *, viewer: Member | None) -> list[SlotView]:
+    """Return what is free at the very time that was chosen, per place."""
+    assert choice.time is not None
+    return await available_slots(
+        session,
+        choice.offer.type,
+        instructor_id=choice.instructor_id,
+        location_id=choice.location_id,
+        from_=choice.time,
+        until=choice.time + timedelta(seconds=1),
+        student_id=viewer.id if viewer else None,
+    )
+
+
+def alternative_groups(choice: Choice, alternatives: Iterable[Alternative]) -> list[dict[str, Any]]:
+    """Return the nearest free times as submit buttons, by day; their value is the time and the place."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for slot in alternatives:
+        day = formatting.day(slot.starts_at, choice.zone)
+        place = slot.location.slug if slot.location else ""
+        notes = [
+            None if choice.teacher else slot.instructor.name,
+            slot.location.name if slot.location and len(choice.offer.places) > 1 else None,
+            choice.clocks.elsewhere(slot.starts_at),
+        ]
+        groups.setdefault(day, []).append(
+            {
+                "time": formatting.time(slot.starts_at, choice.zone),
+                "value": f"{instant_text(slot.starts_at)}/{place}",
+                "note": ", ".join(note for note in notes if note) or None,
+            }
+        )
+    return [{"label": day, "icon": "calendar-days", "slots": slots} for day, slots in groups.items()]
+
+
+async def _next_free(
+    session: AsyncSession, choice: Choice, after: datetime, *, viewer: Member | None
+) -> SlotView | None:
+    return await next_free(
+        session,
+        choice.offer.type,
+        instructor_id=choice.instructor_id,
+        location_id=choice.location_id,
+        after=after,
+        student_id=viewer.id if viewer else None,
+    )
+
+
+def _link(choice: Choice, slot: SlotView) -> dict[str, str]:
+    near = formatting.day_near(slot.starts_at, choice.zone)
+    return {
+        "text": f"{near}, {formatting.time(slot.starts_at, choice.zone)}",
+        "href": choice.href(day=formatting.local(slot.starts_at, choice.zone).date()),
+    }
+
+
+def _weeks(
+    choice: Choice, month: date, by_day: dict[date, list[SlotView]], *, day: date | None, today: date
+) -> list[list[dict[str, Any]]]:
+    start = month - timedelta(days=month.weekday())
+    days: list[dict[str, Any]] = []
+    while start < _next_month(month) or len(days) % 7:
+        free = len(by_day.get(start, ()))
+        words = "no free times" if not free else "1 free time" if free == 1 else f"{free} free times"
+        days.append(
+            {
+                "number": start.day,
+                "outside": start.month != month.month,
+                "today": start == today,
+                "current": start == day,
+                "label": f"{formatting.day_long(start)}, {words}",
+                "href": choice.href(day=start) if free else None,
+            }
+        )
+        start += timedelta(days=1)
+    return [days[index : index + 7] for index in range(0, len(days), 7)]
+
+
+def _groups(choice: Choice, slots: Iterable[SlotView]) -> list[dict[str, Any]]:
+    morning: list[dict[str, Any]] = []
+    afternoon: list[dict[str, Any]] = []
+    evening: list[dict[str, Any]] = []
+    places = {place.id: place for place in choice.offer.places}
+    for slot in slots:
+        hour = formatting.local(slot.starts_at, choice.zone).hour
+        part = morning if hour < _NOON else afternoon if hour < _EVENING else evening
+        notes = [
+            slot.location.name if slot.location and choice.place is None and len(places) > 1 else None,
+            choice.clocks.elsewhere(slot.starts_at),
+        ]
+        part.append(
+            {
+                "time": formatting.time(slot.starts_at, choice.zone),
+                "href": choice.href(
+                    time=slot.starts_at, place=places.get(slot.location.id) if slot.location else None
+                ),
+                "note": ", ".join(note for note in notes if note) or None,
+            }
+        )
+    return [
+        {"label": "Morning", "icon": "sun", "slots": morning},
+        {"label": "Afternoon", "icon": "clock", "slots": afternoon},
+        {"label": "Evening", "icon": "moon", "slots": evening},
+    ]
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return zones.to_datetime(zones.opening(zone, day.toordinal(), 0))
+
+
+def _next_month(month: date) -> date:
+    return (month + timedelta(days=32)).replace(day=1)
+
+
+def _previous_month(month: date) -> date:
+    return (month - timedelta(days=1)).replace(day=1)

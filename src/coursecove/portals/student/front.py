@@ -1,0 +1,131 @@
+"""The school's front page, for everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency, Provide
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove import clock
+from coursecove.appointments import service as appointments
+from coursecove.appointments.schemas import AppointmentTypeView, LocationView
+from coursecove.bookings import service as bookings
+from coursecove.portals.formatting import initials
+from coursecove.portals.lesson_words import lesson_card, student_clocks
+from coursecove.portals.pages import STUDENT_NAV, page_context, render, viewer_zone
+from coursecove.tenants import service as tenants
+from coursecove.tenants.guards import maybe_member
+from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import InstructorView, OrganizationView
+
+
+@get("/", include_in_schema=False, dependencies={"viewer": Provide(maybe_member)})
+async def front(
+    request: Request[Any, Any, Any],
+    session: NamedDependency[AsyncSession],
+    organization: NamedDependency[OrganizationView],
+    viewer: NamedDependency[Member | None],
+) -> Response[Any]:
+    """Say who the school is, what can be booked, who teaches and where; as many reads for any school."""
+    types = await appointments.list_types(session)
+    places = {place.id: place for place in await appointments.list_locations(session)}
+    teachers = await tenants.instructors_by_id(
+        session, {id_ for type_ in types for id_ in type_.instructor_ids}
+    )
+    page = page_context(
+        request,
+        organization.name,
+        nav=STUDENT_NAV,
+        description=f"Book a lesson at {organization.name}.",
+    )
+    return render(
+        request,
+        "student/front.html",
+        page,
+        lead=_lead(types, list(teachers.values())),
+        types=[_type_card(type_, teachers, places) for type_ in types],
+        teachers=[_teacher_card(teacher, types) for teacher in teachers.values()],
+        places=[place for place in places.values() if any(place.id in t.location_ids for t in types)],
+        next_lesson=await _next_lesson(request, session, organization, viewer),
+        is_admin=viewer is not None and viewer.role == "admin",
+    )
+
+
+async def _next_lesson(
+    request: Request[Any, Any, Any],
+    session: AsyncSession,
+    organization: OrganizationView,
+    viewer: Member | None,
+) -> dict[str, Any] | None:
+    if viewer is None:
+        return None
+    found = await bookings.list_bookings(
+        session,
+        viewer=viewer,
+        student_id=viewer.id,
+        status="confirmed",
+        from_=clock.now(),
+        page_size=1,
+    )
+    for booking in found.items:
+        clocks = student_clocks(
+            venue=booking.venue_time_zone,
+            viewer=viewer_zone(request, organization.time_zone),
+            school=organization.time_zone,
+        )
+        return lesson_card(booking, clocks, href=f"/lessons/{booking.reference}", who=booking.instructor.name)
+    return None
+
+
+def _lead(types: list[AppointmentTypeView], teachers: list[InstructorView]) -> str | None:
+    if not types or not teachers:
+        return None
+    modes = {type_.location_mode for type_ in types}
+    where = {frozenset({"online"}): "online", frozenset({"in_person"}): "in person"}.get(
+        frozenset(modes), "in person and online"
+    )
+    names = [teacher.name for teacher in teachers]
+    who = (
+        f"with {' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)}"
+        if len(names) <= 3
+        else f"with {len(names)} teachers"
+    )
+    return f"Private lessons {where} {who}. Pick a lesson, then a time that suits you."
+
+
+def _type_card(
+    type_: AppointmentTypeView,
+    teachers: dict[Any, InstructorView],
+    places: dict[Any, LocationView],
+) -> dict[str, Any]:
+    names = [teachers[id_].name for id_ in type_.instructor_ids if id_ in teachers]
+    at = [places[id_].name for id_ in type_.location_ids if id_ in places]
+    where = "Online" if type_.location_mode == "online" else at[0] if len(at) == 1 else f"{len(at)} places"
+    return {
+        "href": f"/book/{type_.slug}",
+        "name": type_.name,
+        "description": type_.description,
+        "color": type_.color,
+        "minutes": type_.duration_minutes,
+        "price_cents": type_.price_cents,
+        "currency": type_.currency,
+        "online": type_.location_mode == "online",
+        "where": where,
+        "teachers": [{"name": name, "initials": initials(name)} for name in names],
+    }
+
+
+def _teacher_card(teacher: InstructorView, types: list[AppointmentTypeView]) -> dict[str, Any]:
+    return {
+        "name": teacher.name,
+        "initials": initials(teacher.name),
+        "image_url": teacher.image_url,
+        "bio": teacher.bio,
+        "teaches": [
+            {"name": type_.name, "href": f"/book/{type_.slug}?with={teacher.slug}"}
+            for type_ in types
+            if teacher.id in type_.instructor_ids
+        ],
+    }

@@ -1,0 +1,275 @@
+"""A student's own lessons: seeing, keeping in one's calendar, cancelling."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import parseaddr
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove import clock
+from coursecove.bookings import service as bookings
+from coursecove.bookings.schemas import BookingCancel, BookingView
+from coursecove.config import Settings
+from coursecove.errors import NotFound
+from coursecove.notifications.calendar_invite import calendar_invite
+from coursecove.notifications.rendering import Notice
+from coursecove.portals.formatting import initials, same_clock
+from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
+from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
+from coursecove.tenants.guards import as_member
+from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import OrganizationView
+
+AnyRequest = Request[Any, Any, Any]
+PAGE_SIZE = 20
+# No lesson is longer, so what runs now started at most this long ago.
+_LONGEST_LESSON = timedelta(hours=12)
+# The page of a lesson that was just booked says so, once and for a while; an old bookmark does not.
+_FRESH = timedelta(minutes=30)
+
+
+class LessonPages(Controller):
+    """What the signed-in person has booked for themselves."""
+
+    path = "/lessons"
+    include_in_schema = False
+    dependencies = {"by": Provide(as_member)}
+
+    @get("/")
+    async def mine(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+    ) -> Response[Any]:
+        """List lessons to come, soonest first, or past ones, latest first."""
+        past = request.query_params.get("show") == "past"
+        number = page_number(request)
+        now = clock.now()
+        found = await bookings.list_bookings(
+            session,
+            viewer=by,
+            student_id=by.id,
+            from_=None if past else now,
+            until=now if past else None,
+            order="-starts_at" if past else "starts_at",
+            page=number,
+            page_size=PAGE_SIZE,
+        )
+        running: list[BookingView] = []
+        if not past and number == 1:
+            # A lesson that has begun is still one to come to.
+            begun = await bookings.list_bookings(
+                session, viewer=by, student_id=by.id, status="confirmed", from_=now - _LONGEST_LESSON, until=now
+            )
+            running = [booking for booking in begun.items if booking.ends_at > now]
+        return render(
+            request,
+            "student/lessons.html",
+            page_context(request, "My lessons", nav=STUDENT_NAV),
+            past=past,
+            cards=[
+                lesson_card(
+                    booking,
+                    _clocks(request, organization, booking),
+                    href=f"/lessons/{booking.reference}",
+                    who=booking.instructor.name,
+                )
+                for booking in [*running, *found.items]
+            ],
+            pages=pages_of(found.page, found.total, "/lessons?show=past&" if past else "/lessons?"),
+        )
+
+    @get("/{reference:str}")
+    async def details(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+        reference: FromPath[str],
+    ) -> Response[Any]:
+        """Show one lesson; staff who follow a student's link are led to their own page of it."""
+        booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
+        if booking.student.id != by.id:
+            return redirect(request, f"/teach/lessons/{booking.reference}")
+        fresh = (
+            request.query_params.get("booked") == "yes"
+            and booking.status == "confirmed"
+            and clock.now() - booking.confirmed_at < _FRESH
+        )
+        title = "You’re booked" if fresh else booking.appointment_type.name
+        return _draw(request, organization, booking, "student/lesson.html", title, by=by, fresh=fresh)
+
+    @get("/{reference:str}/calendar.ics")
+    async def calendar_entry(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+        reference: FromPath[str],
+    ) -> Response[bytes]:
+        """Download the lesson for one's own calendar; the same entry as the mail's, so never a second one."""
+        booking = await own_booking(session, reference, by=by)
+        settings: Settings = request.app.state.resources.settings
+        clocks = _clocks(request, organization, booking)
+        differs = not same_clock(booking.starts_at, clocks.shown, clocks.other)
+        notice = Notice(
+            kind="cancellation" if booking.status == "cancelled" else "confirmation",
+            part="student",
+            booking=booking,
+            organization=organization,
+            link=f"{settings.origin(organization.slug)}/lessons/{booking.reference}",
+            zone=clocks.shown,
+            other_zone=clocks.other if differs else None,
+        )
+        sender = parseaddr(settings.mail_from)[1]
+        entry = calendar_invite(
+            notice,
+            recipient_email=by.email or sender,
+            mail_from=settings.mail_from,
+            base_domain=settings.base_domain,
+        )
+        return Response(
+            entry,
+            media_type="text/calendar; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="lesson-{booking.reference}.ics"'},
+        )
+
+    @get("/{reference:str}/cancel")
+    async def ask_to_cancel(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+        reference: FromPath[str],
+    ) -> Response[Any]:
+        """Ask whether the lesson shall be cancelled; where it cannot be, say so on its own page."""
+        booking = await own_booking(session, reference, by=by)
+        if not booking.can_cancel:
+            return redirect(request, f"/lessons/{booking.reference}")
+        return _draw(
+            request, organization, booking, "student/cancel.html", "Cancel this lesson?", by=by, form=Form()
+        )
+
+    @post("/{reference:str}/cancel", status_code=200)
+    async def cancel(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+        reference: FromPath[str],
+    ) -> Response[Any]:
+        """Cancel it; what stands against that is said above the form, and the reason is kept."""
+        booking = await own_booking(session, reference, by=by)
+        form = Form(await read_form(request))
+
+        async def verb() -> BookingView:
+            return await bookings.cancel(session, booking.id, convert(form.values, BookingCancel), by=by)
+
+        _, refused = await attempt(session, form, verb)
+        if refused is None:
+            return redirect(request, f"/lessons/{booking.reference}", flash="The lesson is cancelled.")
+        return _draw(
+            request,
+            organization,
+            booking,
+            "student/cancel.html",
+            "Cancel this lesson?",
+            by=by,
+            form=refused,
+            status_code=422 if refused.errors else 409,
+        )
+
+
+async def own_booking(session: AsyncSession, reference: str, *, by: Member) -> BookingView:
+    """Return a lesson that ``by`` takes themselves; raises NotFound for all others, taught ones included."""
+    booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
+    if booking.student.id != by.id:
+        raise NotFound("There is no such lesson among yours.")
+    return booking
+
+
+def page_number(request: AnyRequest) -> int:
+    """Return the page asked for, 1 when that cannot be read."""
+    text = request.query_params.get("page", "")
+    return max(int(text), 1) if text.isdecimal() and len(text) < 6 else 1
+
+
+def pages_of(page: int, total: int, href: str) -> dict[str, Any] | None:
+    """Return what the pager shows, or None where everything fits on one page."""
+    if total <= PAGE_SIZE and page == 1:
+        return None
+    first, last = (page - 1) * PAGE_SIZE + 1, min(page * PAGE_SIZE, total)
+    return {
+        "text": f"{first} to {last} of {total}" if first <= last else f"{total} in all",
+        "previous_href": f"{href}page={page - 1}" if page > 1 else None,
+        "next_href": f"{href}page={page + 1}" if last < total else None,
+    }
+
+
+def _clocks(request: AnyRequest, organization: OrganizationView, booking: BookingView) -> Clocks:
+    return student_clocks(
+        venue=booking.venue_time_zone,
+        viewer=viewer_zone(request, organization.time_zone),
+        school=organization.time_zone,
+    )
+
+
+def _draw(
+    request: AnyRequest,
+    organization: OrganizationView,
+    booking: BookingView,
+    template: str,
+    title: str,
+    *,
+    by: Member,
+    status_code: int = 200,
+    **context: Any,
+) -> Response[Any]:
+    clocks = _clocks(request, organization, booking)
+    page = page_context(
+        request, title, nav=STUDENT_NAV, breadcrumb=[{"label": "My lessons", "href": "/lessons"}]
+    )
+    return render(
+        request,
+        template,
+        page,
+        status_code=status_code,
+        booking=booking,
+        href=f"/lessons/{booking.reference}",
+        when=clocks.when(booking.starts_at, booking.ends_at),
+        status=status_of(booking, clocks.shown),
+        over=booking.ends_at <= clock.now(),
+        map_href=map_href(booking.location) if booking.location else None,
+        instructor_initials=initials(booking.instructor.name),
+        policy=_policy(booking, clocks),
+        cancelled_at=clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
+        email=by.email,
+        **context,
+    )
+
+
+def _policy(booking: BookingView, clocks: Clocks) -> str | None:
+    """Say until when the student can cancel, or that the time for it is over."""
+    if booking.status == "cancelled" or booking.starts_at <= clock.now():
+        return None
+    until = clocks.moment(booking.cancel_until)
+    if booking.cancel_until < clock.now():
+        return (
+            f"Cancelling online was possible until {until}. "
+            "If you cannot come, please get in touch with the school."
+        )
+    if booking.cancel_until == booking.starts_at:
+        return "You can cancel free of charge until the lesson starts."
+    return f"You can cancel free of charge until {until}."
