@@ -134,7 +134,9 @@ if (meta("clerk-publishable-key") && meta("clerk-script")) {
       if ([...sent.attributes].some((attribute) => attribute.name.startsWith("hx-"))) return;
       event.preventDefault();
       sent.dataset.refreshed = "true";
-      freshToken().then(() => {
+      // A form cannot be submitted while its submit event is under way: wait for the next task.
+      setTimeout(async () => {
+        await freshToken();
         delete sent.dataset.sent;
         sent.requestSubmit(event.submitter);
       });
