@@ -1,0 +1,124 @@
+"""A school's front desk for tests: the verbs of bookings by people's names, each in a unit of work of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove.appointments import service as appointments
+from coursecove.appointments.schemas import AppointmentTypeCreate, AppointmentTypeView
+from coursecove.bookings import availability, service
+from coursecove.bookings.schemas import BookingCancel, BookingCreate, BookingView, SlotView
+from coursecove.db.session import Database
+from coursecove.tenants import service as tenants
+from coursecove.tenants.models import Member
+from tests.factories.world import School
+from tests.serving import Loop
+
+T = TypeVar("T")
+
+CLARA, IDA, TOMAS = "clara@harmony.example", "ida@harmony.example", "tomas@harmony.example"
+MIA, LEO, PRIYA = "mia@example.com", "leo@example.com", "priya@example.com"
+BERLIN = ZoneInfo("Europe/Berlin")
+
+# Long after the lessons of the demo world, in winter time; hours are 9:00 in Berlin.
+MONDAY = datetime(2031, 3, 3, 8, 0, tzinfo=UTC)
+
+
+def berlin(day: int, hour: int, minute: int = 0, *, month: int = 3) -> datetime:
+    """An instant of 2031 by the wall clock of the school."""
+    return datetime(2031, month, day, hour, minute, tzinfo=BERLIN).astimezone(UTC)
+
+
+class Desk:
+    """Runs verbs as the people of one school."""
+
+    def __init__(self, loop: Loop, database: Database, school: School) -> None:
+        self.loop, self.database, self.school = loop, database, school
+
+    def run(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        async def unit() -> T:
+            async with self.database.organization(self.school.organization_id) as session:
+                return await work(session)
+
+        return self.loop.run(unit())
+
+    def acting(self, email: str, verb: Callable[[AsyncSession, Member], Awaitable[T]]) -> T:
+        async def work(session: AsyncSession) -> T:
+            return await verb(session, await tenants.get_member(session, self.school.members[email]))
+
+        return self.run(work)
+
+    def type(self, name: str) -> AppointmentTypeView:
+        return self.run(lambda session: appointments.get_type(session, self.school.types[name]))
+
+    def add_type(self, name: str, taught_by: list[str], **options: Any) -> AppointmentTypeView:
+        """A new kind of lesson, every quarter of an hour unless said otherwise; in person it is everywhere."""
+        options = {"duration_minutes": 45, "start_interval_minutes": 15, **options}
+        if options.get("location_mode") != "online":
+            options.setdefault("location_ids", list(self.school.locations.values()))
+        data = AppointmentTypeCreate(
+            name=name, instructor_ids=[self.school.members[email] for email in taught_by], **options
+        )
+        made = self.acting(CLARA, lambda session, by: appointments.create_type(session, data, by=by))
+        self.school.types[name] = made.id
+        return made
+
+    def slots(
+        self, name: str, from_: datetime, *, days: float = 1, teacher: str | None = None, **options: Any
+    ) -> list[SlotView]:
+        lesson = self.type(name)
+        return self.run(
+            lambda session: availability.available_slots(
+                session,
+                lesson,
+                instructor_id=self.school.members[teacher] if teacher else None,
+                from_=from_,
+                until=from_ + timedelta(days=days),
+                **options,
+            )
+        )
+
+    def book(
+        self,
+        email: str,
+        name: str,
+        starts_at: datetime,
+        *,
+        teacher: str | None = None,
+        student: str | None = None,
+        place: str | None = None,
+        note: str = "",
+    ) -> BookingView:
+        members = self.school.members
+        data = BookingCreate(
+            appointment_type_id=self.school.types[name],
+            starts_at=starts_at,
+            instructor_id=members[teacher] if teacher else None,
+            student_id=members[student] if student else None,
+            location_id=self.school.locations[place] if place else None,
+            note=note,
+        )
+        return self.acting(email, lambda session, by: service.book(session, data, by=by))
+
+    def cancel(self, email: str, booking: BookingView, reason: str = "") -> BookingView:
+        return self.acting(
+            email, lambda session, by: service.cancel(session, booking.id, BookingCancel(reason), by=by)
+        )
+
+    def get(self, email: str, booking_id: uuid.UUID) -> BookingView:
+        return self.acting(email, lambda session, by: service.get_booking(session, booking_id, viewer=by))
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """Rows as the application's role sees them inside the school."""
+
+        async def work(session: AsyncSession) -> list[Any]:
+            return list((await session.execute(text(query), values)).all())
+
+        return self.run(work)
