@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from identity_world import make_settings
 
 from coursecove.identity.api import PAGE_SIZE, ClerkApi
 from coursecove.identity.errors import ClerkApiError
+from tests.identity.identity_world import make_settings
 
 ORGANIZATION: dict[str, Any] = {"id": "org_2a", "name": "Music", "created_at": 1, "updated_at": 2}
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import jwt
 import pytest
-from identity_world import FOREIGN_KEY, ISSUER, KEY, KEY_ID, NOW, ORIGIN, PEM, SCHOOL, make_token
 
 from coursecove import clock
 from coursecove.identity.permissions import decode_permissions
@@ -22,6 +21,7 @@ from coursecove.identity.tokens import (
     TokenRefused,
     verify_session_token,
 )
+from tests.identity.identity_world import FOREIGN_KEY, ISSUER, KEY, KEY_ID, NOW, ORIGIN, PEM, SCHOOL, make_token
 
 
 @pytest.fixture(autouse=True)

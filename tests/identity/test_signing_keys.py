@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from identity_world import FOREIGN_KEY, KEY, KEY_ID, jwks_document, make_settings
 
 from coursecove.config import ConfigurationError
 from coursecove.identity.errors import SigningKeysUnavailable
 from coursecove.identity.jwks import COOLDOWN_SECONDS, FRESH_SECONDS, STALE_SECONDS, SigningKeys
 from coursecove.identity.tokens import TokenRefused
+from tests.identity.identity_world import FOREIGN_KEY, KEY, KEY_ID, jwks_document, make_settings
 
 
 class Clerk:

@@ -8,7 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from identity_world import (
+
+from coursecove import clock
+from coursecove.dev.clerk.session_tokens import mint_handshake_token
+from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
+from coursecove.identity.cookies import suffix_of
+from coursecove.identity.requests import RequestFacts
+from tests.identity.identity_world import (
     FOREIGN_KEY,
     ISSUER,
     KEY,
@@ -21,12 +27,6 @@ from identity_world import (
     make_token,
     page,
 )
-
-from coursecove import clock
-from coursecove.dev.clerk.session_tokens import mint_handshake_token
-from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
-from coursecove.identity.cookies import suffix_of
-from coursecove.identity.requests import RequestFacts
 
 UAT = int(NOW.timestamp()) - 30
 SUFFIX = suffix_of(make_settings().clerk_publishable_key)

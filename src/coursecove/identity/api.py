@@ -46,6 +46,7 @@ class ClerkUser(msgspec.Struct, frozen=True):
     first_name: str | None = None
     last_name: str | None = None
     image_url: str | None = None
+    has_image: bool = False
     primary_email_address_id: str | None = None
     email_addresses: list[ClerkEmailAddress] = []
 

@@ -15,7 +15,8 @@ from typing import Any
 from litestar import Litestar, MediaType, Request, Response, get
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import FromPath
 
 from coursecove.dev.clerk.access import stand_in_of
 from coursecove.dev.clerk.backend_api import BackendApi
@@ -59,20 +60,22 @@ def create_clerk_app(stand_in: ClerkStandIn) -> Litestar:
     )
 
 
-@get("/npm/@clerk/clerk-js@{version:str}/dist/clerk.browser.js", media_type="text/javascript")
-async def browser_script(version: str) -> Response[bytes]:  # noqa: ARG001 - there is one version
-    """The script a page loads as it would load Clerk's."""
-    return _static("clerk.browser.js", "text/javascript; charset=utf-8")
+@get("/npm/@clerk/{package:str}/dist/clerk.browser.js")
+async def browser_script(package: FromPath[str]) -> Response[bytes]:
+    """The script a page loads as it would load Clerk's: ``clerk-js@5``, whatever the version."""
+    if not package.startswith("clerk-js@"):
+        raise NotFoundException("There is no such package here.")
+    return _static("text/javascript; charset=utf-8", "clerk.browser.js", "components.js")
 
 
 @get("/stand-in.css")
 async def stylesheet() -> Response[bytes]:
     """The look of the mounted components and of the console."""
-    return _static("stand-in.css", "text/css; charset=utf-8")
+    return _static("text/css; charset=utf-8", "stand-in.css")
 
 
 @get("/avatars/{name:str}")
-async def avatar(request: _Request, name: str) -> Response[str]:
+async def avatar(request: _Request, name: FromPath[str]) -> Response[str]:
     """A picture with the initials of a person or a school."""
     state = stand_in_of(request).store.state
     subject_id = name.removesuffix(".svg")
@@ -95,8 +98,9 @@ async def health() -> str:
     return "ok"
 
 
-def _static(name: str, media_type: str) -> Response[bytes]:
-    return Response((_STATIC / name).read_bytes(), media_type=media_type, headers={"Cache-Control": "no-cache"})
+def _static(media_type: str, *names: str) -> Response[bytes]:
+    content = b"".join((_STATIC / name).read_bytes() for name in names)
+    return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
 def _refusal(_: _Request, refusal: ClerkRefusal) -> Response[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Controller, Request, delete, get, patch, post
+from litestar.params import FromPath
 
 from coursecove.dev.clerk.access import known_host, secret_key_required, stand_in_of
 from coursecove.dev.clerk.errors import ClerkRefusal
@@ -75,13 +76,13 @@ class BackendApi(Controller):
         return stand_in.payloads.user(user)
 
     @get("/users/{user_id:str}")
-    async def read_user(self, request: _Request, user_id: str) -> Json:
+    async def read_user(self, request: _Request, user_id: FromPath[str]) -> Json:
         """One person."""
         stand_in = stand_in_of(request)
         return stand_in.payloads.user(stand_in.directory.get_user(user_id))
 
     @patch("/users/{user_id:str}")
-    async def update_user(self, request: _Request, user_id: str) -> Json:
+    async def update_user(self, request: _Request, user_id: FromPath[str]) -> Json:
         """Change a name."""
         stand_in = stand_in_of(request)
         body = await _body(request)
@@ -91,13 +92,13 @@ class BackendApi(Controller):
         return stand_in.payloads.user(user)
 
     @delete("/users/{user_id:str}", status_code=200)
-    async def delete_user(self, request: _Request, user_id: str) -> Json:
+    async def delete_user(self, request: _Request, user_id: FromPath[str]) -> Json:
         """Take a person away."""
         stand_in_of(request).directory.delete_user(user_id)
         return {"object": "user", "id": user_id, "deleted": True}
 
     @get("/users/{user_id:str}/organization_memberships")
-    async def list_memberships_of_user(self, request: _Request, user_id: str) -> Json:
+    async def list_memberships_of_user(self, request: _Request, user_id: FromPath[str]) -> Json:
         """Where a person belongs."""
         stand_in = stand_in_of(request)
         stand_in.directory.get_user(user_id)
@@ -129,13 +130,13 @@ class BackendApi(Controller):
         return stand_in.payloads.organization(organization)
 
     @get("/organizations/{organization_id:str}")
-    async def read_organization(self, request: _Request, organization_id: str) -> Json:
+    async def read_organization(self, request: _Request, organization_id: FromPath[str]) -> Json:
         """One organization, by id or slug."""
         stand_in = stand_in_of(request)
         return stand_in.payloads.organization(stand_in.directory.get_organization(organization_id))
 
     @patch("/organizations/{organization_id:str}")
-    async def update_organization(self, request: _Request, organization_id: str) -> Json:
+    async def update_organization(self, request: _Request, organization_id: FromPath[str]) -> Json:
         """Rename a school."""
         stand_in = stand_in_of(request)
         body = await _body(request)
@@ -145,7 +146,7 @@ class BackendApi(Controller):
         return stand_in.payloads.organization(organization)
 
     @delete("/organizations/{organization_id:str}", status_code=200)
-    async def delete_organization(self, request: _Request, organization_id: str) -> Json:
+    async def delete_organization(self, request: _Request, organization_id: FromPath[str]) -> Json:
         """Take a school away."""
         gone = stand_in_of(request).directory.delete_organization(organization_id)
         return {"object": "organization", "id": gone.id, "slug": gone.slug, "deleted": True}
@@ -153,7 +154,7 @@ class BackendApi(Controller):
     # Memberships, keyed by the user's id
 
     @get("/organizations/{organization_id:str}/memberships")
-    async def list_memberships(self, request: _Request, organization_id: str) -> Json:
+    async def list_memberships(self, request: _Request, organization_id: FromPath[str]) -> Json:
         """The people of a school."""
         stand_in = stand_in_of(request)
         organization = stand_in.directory.get_organization(organization_id)
@@ -167,7 +168,7 @@ class BackendApi(Controller):
         return _page(request, found, stand_in.payloads.membership)
 
     @post("/organizations/{organization_id:str}/memberships", status_code=200)
-    async def create_membership(self, request: _Request, organization_id: str) -> Json:
+    async def create_membership(self, request: _Request, organization_id: FromPath[str]) -> Json:
         """Put a person into a school."""
         stand_in = stand_in_of(request)
         body = await _body(request)
@@ -177,7 +178,9 @@ class BackendApi(Controller):
         return stand_in.payloads.membership(membership)
 
     @patch("/organizations/{organization_id:str}/memberships/{user_id:str}")
-    async def change_role(self, request: _Request, organization_id: str, user_id: str) -> Json:
+    async def change_role(
+        self, request: _Request, organization_id: FromPath[str], user_id: FromPath[str]
+    ) -> Json:
         """Give a member another role."""
         stand_in = stand_in_of(request)
         organization = stand_in.directory.get_organization(organization_id)
@@ -185,7 +188,9 @@ class BackendApi(Controller):
         return stand_in.payloads.membership(stand_in.directory.change_role(organization.id, user_id, role))
 
     @delete("/organizations/{organization_id:str}/memberships/{user_id:str}", status_code=200)
-    async def delete_membership(self, request: _Request, organization_id: str, user_id: str) -> Json:
+    async def delete_membership(
+        self, request: _Request, organization_id: FromPath[str], user_id: FromPath[str]
+    ) -> Json:
         """Take a person out of a school; answers with what was removed."""
         stand_in = stand_in_of(request)
         organization = stand_in.directory.get_organization(organization_id)
@@ -194,7 +199,7 @@ class BackendApi(Controller):
     # Invitations
 
     @get("/organizations/{organization_id:str}/invitations")
-    async def list_invitations(self, request: _Request, organization_id: str) -> Json:
+    async def list_invitations(self, request: _Request, organization_id: FromPath[str]) -> Json:
         """Invitations into a school, of one status or all."""
         stand_in = stand_in_of(request)
         organization = stand_in.directory.get_organization(organization_id)
@@ -207,7 +212,7 @@ class BackendApi(Controller):
         return _page(request, found, stand_in.payloads.invitation)
 
     @post("/organizations/{organization_id:str}/invitations", status_code=200)
-    async def create_invitation(self, request: _Request, organization_id: str) -> Json:
+    async def create_invitation(self, request: _Request, organization_id: FromPath[str]) -> Json:
         """Invite an address."""
         stand_in = stand_in_of(request)
         body = await _body(request)
@@ -225,7 +230,9 @@ class BackendApi(Controller):
         return stand_in.payloads.invitation(invitation)
 
     @post("/organizations/{organization_id:str}/invitations/{invitation_id:str}/revoke", status_code=200)
-    async def revoke_invitation(self, request: _Request, organization_id: str, invitation_id: str) -> Json:
+    async def revoke_invitation(
+        self, request: _Request, organization_id: FromPath[str], invitation_id: FromPath[str]
+    ) -> Json:
         """Take an invitation back."""
         stand_in = stand_in_of(request)
         organization = stand_in.directory.get_organization(organization_id)
@@ -245,13 +252,13 @@ class BackendApi(Controller):
         return stand_in.payloads.session(session)
 
     @post("/sessions/{session_id:str}/revoke", status_code=200)
-    async def revoke_session(self, request: _Request, session_id: str) -> Json:
+    async def revoke_session(self, request: _Request, session_id: FromPath[str]) -> Json:
         """End a session."""
         stand_in = stand_in_of(request)
         return stand_in.payloads.session(stand_in.sessions.revoke(session_id))
 
     @post("/sessions/{session_id:str}/tokens", status_code=200)
-    async def create_token(self, request: _Request, session_id: str) -> Json:
+    async def create_token(self, request: _Request, session_id: FromPath[str]) -> Json:
         """A session token; the Origin header, when sent, becomes its ``azp``."""
         stand_in = stand_in_of(request)
         session = stand_in.sessions.get_session(session_id)

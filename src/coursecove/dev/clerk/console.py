@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode
 
 from jinja2 import Environment, FileSystemLoader
 from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from coursecove.dev.clerk.access import console_only, is_own_origin, known_host, stand_in_of
@@ -70,7 +71,7 @@ class Console(Controller):
         )
 
     @post("/console/{action:str}")
-    async def act(self, request: _Request, action: str) -> Redirect:
+    async def act(self, request: _Request, action: FromPath[str]) -> Redirect:
         """Do what a form of the page asks for, then show the page again."""
         stand_in = stand_in_of(request)
         form = await _form(request)
@@ -81,7 +82,7 @@ class Console(Controller):
         return _back(notice=notice)
 
     @get("/invitations/{invitation_id:str}")
-    async def show_invitation(self, request: _Request, invitation_id: str) -> Response[str]:
+    async def show_invitation(self, request: _Request, invitation_id: FromPath[str]) -> Response[str]:
         """Where the link of an invitation leads."""
         stand_in = stand_in_of(request)
         invitation = stand_in.directory.get_invitation(invitation_id)
@@ -96,7 +97,7 @@ class Console(Controller):
         )
 
     @post("/invitations/{invitation_id:str}")
-    async def accept_invitation(self, request: _Request, invitation_id: str) -> Response[None]:
+    async def accept_invitation(self, request: _Request, invitation_id: FromPath[str]) -> Response[None]:
         """Accept an invitation, sign in as the invited person and go where it leads."""
         stand_in = stand_in_of(request)
         form = await _form(request)

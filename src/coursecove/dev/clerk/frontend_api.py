@@ -9,6 +9,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 from litestar import Controller, Request, Response, delete, get, post
+from litestar.params import FromPath
 
 from coursecove.dev.clerk.access import is_own_origin, known_host, own_pages_only, stand_in_of
 from coursecove.dev.clerk.errors import ClerkRefusal
@@ -104,7 +105,7 @@ class FrontendApi(Controller):
                 directives=directives,
             )
         headers = {"Cache-Control": "no-store"}
-        if stand_in.handshake_carrier == "cookie":
+        if stand_in.instance == "production":
             headers["Set-Cookie"] = (
                 f"{name}={value}; Path=/; Domain={stand_in.base_domain}; Max-Age=60; SameSite=Lax; HttpOnly"
             )
@@ -178,7 +179,7 @@ class FrontendApi(Controller):
         return _client_answer(stand_in, client)
 
     @post("/v1/client/sessions/{session_id:str}/tokens", status_code=200)
-    async def token(self, request: _Request, session_id: str) -> Json:
+    async def token(self, request: _Request, session_id: FromPath[str]) -> Json:
         """A fresh session token for the page that asks; ``?version=1`` for the older claims."""
         stand_in = stand_in_of(request)
         session = self._own_session(stand_in, request, session_id)
@@ -187,7 +188,7 @@ class FrontendApi(Controller):
         return {"object": "token", "jwt": stand_in.sessions.token(session, origin=origin, version=version)}
 
     @post("/v1/client/sessions/{session_id:str}/touch", status_code=200)
-    async def touch(self, request: _Request, session_id: str) -> Response[Json]:
+    async def touch(self, request: _Request, session_id: FromPath[str]) -> Response[Json]:
         """Make another of the person's organizations active."""
         stand_in = stand_in_of(request)
         session = self._own_session(stand_in, request, session_id)

@@ -23,9 +23,9 @@ class ClerkStandIn:
 
     ``folder`` keeps its state, ``port`` is where it will be served. The secret
     key and the webhook secret are made once and kept when none are given.
-    ``handshake_carrier`` is how a handshake's answer travels back: in the
-    query as Clerk's development instances do, or in a cookie as production
-    instances do.
+    ``instance`` is which kind of Clerk's instances it plays: the publishable
+    key says so, and a handshake's answer travels in the query (development) or
+    in a cookie (production).
 
     Raises :class:`~coursecove.dev.clerk.errors.StandInRefused` when
     ``APP_ENV=production`` or when given a live key.
@@ -41,7 +41,7 @@ class ClerkStandIn:
         webhook_secret: str | None = None,
         secret_key: str | None = None,
         frontend_api_host: str | None = None,
-        handshake_carrier: Literal["query", "cookie"] = "query",
+        instance: Literal["development", "production"] = "development",
         retry_seconds: tuple[float, ...] = RETRY_SECONDS,
     ) -> None:
         if os.environ.get("APP_ENV", "").strip().lower() == "production":
@@ -54,7 +54,7 @@ class ClerkStandIn:
         self.port = port
         self.frontend_api_host = frontend_api_host or f"clerk.{base_domain}:{port}"
         self.issuer = f"http://{self.frontend_api_host}"
-        self.handshake_carrier = handshake_carrier
+        self.instance = instance
         self.store = Store(folder)
         state = self.store.state
         state.secret_key = secret_key or state.secret_key
@@ -76,8 +76,9 @@ class ClerkStandIn:
 
     @property
     def publishable_key(self) -> str:
-        """The ``pk_test_`` key that names this stand-in's host."""
-        return "pk_test_" + base64.b64encode(f"{self.frontend_api_host}$".encode()).decode()
+        """The key that names this stand-in's host."""
+        prefix = "pk_live_" if self.instance == "production" else "pk_test_"
+        return prefix + base64.b64encode(f"{self.frontend_api_host}$".encode()).decode()
 
     @property
     def secret_key(self) -> str:
