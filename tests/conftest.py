@@ -242,7 +242,9 @@ def client(address: str, settings: Settings, token: Callable[[str, str], str]) -
     """
     with ExitStack() as stack:
 
-        def make(slug: str | None, email: str | None = None, *, cookie: bool = False, **options: Any) -> httpx.Client:
+        def make(
+            slug: str | None, email: str | None = None, *, cookie: bool = False, **options: Any
+        ) -> httpx.Client:
             origin = settings.origin(slug)
             headers = {"Host": origin.partition("://")[2]}
             if email and slug:

@@ -12,14 +12,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 from litestar.static_files import create_static_files_router
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 from sqlalchemy.ext.asyncio import AsyncSession
 
+import coursecove.tenants.inbound  # noqa: F401 - registers what the events of Clerk mean
 from coursecove import problems
 from coursecove.api import API_HANDLERS
 from coursecove.config import Settings, load_settings, project_data
@@ -36,6 +39,29 @@ from coursecove.tenants.schemas import OrganizationView
 from coursecove.webhooks.controllers import clerk_webhook
 
 MAX_BODY_BYTES = 1_000_000
+
+
+def _refusal(description: str) -> ResponseSpec:
+    return ResponseSpec(
+        problems.Problem,
+        generate_examples=False,
+        description=description,
+        media_type=problems.PROBLEM_JSON,  # type: ignore[arg-type] # any media type will do
+    )
+
+
+# What any address of the API may answer instead of what was asked for.
+_REFUSALS = {
+    400: _refusal("The request could not be read"),
+    401: _refusal("Nobody is signed in, or not at this school"),
+    403: _refusal("The person may not do this"),
+    404: _refusal("There is no such thing here"),
+    409: _refusal("The present state of things refuses it"),
+    413: _refusal("The body is too large"),
+    415: _refusal("The body has another content type than JSON"),
+    422: _refusal("Fields are not valid; `fields` says which and why"),
+    503: _refusal("A service did not answer; try again after `Retry-After` seconds"),
+}
 
 
 async def provide_session(request: Request[Any, Any, Any]) -> AsyncIterator[AsyncSession]:
@@ -64,7 +90,7 @@ def render_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
     return as_page(request, error)
 
 
-def _openapi(settings: Settings) -> OpenAPIConfig:
+def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="CourseCove API",
         version="1",
@@ -91,9 +117,6 @@ def _openapi(settings: Settings) -> OpenAPIConfig:
         ],
         path="/api/v1",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        operation_id_creator=lambda handler, method, _: handler.operation_id
-        if isinstance(handler.operation_id, str)
-        else f"{method.value.lower()}_{handler.handler_name}",
     )
 
 
@@ -121,9 +144,9 @@ class CourseCove:
             "organization": Provide(provide_organization, sync_to_thread=False),
         }
         self.school = _litestar(
-            [Router(path="/api/v1", route_handlers=API_HANDLERS), *SCHOOL_HANDLERS],
+            [Router(path="/api/v1", route_handlers=API_HANDLERS, responses=_REFUSALS), *SCHOOL_HANDLERS],
             dependencies=dependencies,
-            openapi_config=_openapi(settings),
+            openapi_config=_openapi(),
         )
         static = create_static_files_router(
             path="/static",
@@ -138,9 +161,9 @@ class CourseCove:
         self._stack = AsyncExitStack()
         self._app: ASGIApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
-        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
+        if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
         assert self._app is not None, "the server must run the lifespan first"
@@ -181,9 +204,7 @@ class CourseCove:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _static_cache(settings: Settings) -> Any:
-    from litestar.datastructures import CacheControlHeader
-
+def _static_cache(settings: Settings) -> CacheControlHeader:
     if settings.is_development:
         return CacheControlHeader(no_cache=True)
     return CacheControlHeader(public=True, max_age=31_536_000, immutable=True)

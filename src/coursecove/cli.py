@@ -151,10 +151,11 @@ def db_shell(role: str, organization: str | None, arguments: tuple[str, ...]) ->
     program = shutil.which("psql")
     if program is None:
         try:
-            from coursecove.dev.postgres import psql_program
+            from coursecove.dev.postgres import EmbeddedPostgres
+
+            program = str(EmbeddedPostgres(state_folder(environment()) / "postgres").binary("psql"))
         except ImportError:
             raise SystemExit("psql was not found. Install the PostgreSQL client.") from None
-        program = str(psql_program())
     parts = urlsplit(_url(settings, role))
     environ = {**os.environ, "PGPASSWORD": unquote(parts.password or "")}
     if organization:

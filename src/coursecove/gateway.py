@@ -13,12 +13,13 @@ The order matters and is the same for every request:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 from litestar import Litestar
-from litestar.types import HTTPScope, Message, Receive, Scope, Send
+from litestar.types import HTTPScope, Message, Receive, Send
 
 from coursecove import problems
 from coursecove.config import Settings
@@ -32,7 +33,7 @@ from coursecove.tenants.schemas import OrganizationView
 log = structlog.get_logger("coursecove.gateway")
 
 Header = tuple[bytes, bytes]
-ErrorPage = Callable[[CourseCoveError, OrganizationView | None], Awaitable[tuple[int, bytes]]]
+ErrorPage = Callable[[CourseCoveError], Awaitable[tuple[int, bytes]]]
 
 _ANY_HOST = ("/health/", "/static/", "/api/webhooks/")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -67,7 +68,7 @@ class Gateway:
         self._error_page = error_page
         self._policies = _content_security_policies(settings)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             if scope["type"] == "websocket":
@@ -117,7 +118,7 @@ class Gateway:
             body = msgspec.json.encode(problems.problem(error))
             await _answer(send, error.status, body, problems.PROBLEM_JSON.encode(), extra)
             return
-        status, page = await self._error_page(error, scope.get("state", {}).get("organization"))
+        status, page = await self._error_page(error)
         await _answer(send, status, page, b"text/html; charset=utf-8", extra)
 
     def _secured(self, scope: HTTPScope, send: Send) -> Send:
@@ -179,12 +180,7 @@ def _content_security_policies(settings: Settings) -> dict[str, bytes]:
         f"style-src 'self' {clerk} 'unsafe-inline'; worker-src 'self' blob:; "
         "frame-src https://challenges.cloudflare.com"
     )
-    documentation = shared + "script-src 'self'; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:"
-    return {
-        "page": page.encode(),
-        "sign_in": sign_in.encode(),
-        "documentation": documentation.encode(),
-    }
+    return {"page": page.encode(), "sign_in": sign_in.encode()}
 
 
 def _refuse_cross_site(scope: HTTPScope, facts: RequestFacts, origin: str) -> None:

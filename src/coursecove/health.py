@@ -67,8 +67,9 @@ async def _migrations(resources: Resources) -> Check:
     return Check(
         "migrations",
         ok,
-        f"at {wanted}" if ok else f"database is at {current or 'nothing'}, this release needs {wanted}: "
-        "run coursecove migrate",
+        f"at {wanted}"
+        if ok
+        else f"database is at {current or 'nothing'}, this release needs {wanted}: run coursecove migrate",
     )
 
 
@@ -126,7 +127,7 @@ def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     else:
         client = request.scope.get("client")
         forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
-        allowed = bool(client) and client[0] in ("127.0.0.1", "::1") and not forwarded
+        allowed = client is not None and client[0] in ("127.0.0.1", "::1") and not forwarded
     if not allowed:
         raise NotFoundException
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -31,7 +31,7 @@ _SECRET_TEXTS = (
     (re.compile(r"(?m)^(\s*)(DETAIL|CONTEXT):.*$"), rf"\1\2: {_HIDDEN}"),
 )
 # Libraries that say at INFO what only their own developers want to know, or put addresses into their lines.
-_QUIET = ("httpx", "httpcore", "dramatiq", "asyncio", "sqlalchemy", "alembic", "mail", "uvicorn.access")
+_QUIET = ("httpx", "httpcore", "dramatiq", "asyncio", "sqlalchemy", "alembic", "mail", "uvicorn")
 
 
 def scrub(text: str) -> str:
@@ -63,7 +63,7 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def configure_logs(
+def configure_logging(
     log_format: str = "json", *, level: int = logging.INFO, stream: TextIO | None = None
 ) -> None:
     """Send every log line of this process, the libraries' too, to ``stream`` (standard error).

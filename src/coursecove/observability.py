@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import Counter, Histogram
 
 log = structlog.get_logger("coursecove.request")
@@ -38,7 +38,7 @@ def observe(app: ASGIApp) -> ASGIApp:
     string (it may hold a handshake token), a header, a cookie or a body.
     """
 
-    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+    async def observed(scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return

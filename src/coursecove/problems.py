@@ -35,6 +35,18 @@ _CODES = {
 }
 
 
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the API answers instead of what was asked for (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str | None = None
+    # Field → message, where single fields are at fault.
+    fields: dict[str, str] | None = None
+
+
 class TooLarge(CourseCoveError):
     """The body is larger than this address takes."""
 
@@ -101,7 +113,9 @@ def encode(error: BaseException) -> tuple[int, bytes, dict[str, str]]:
             "status": error.status_code,
             "code": code,
         }
-        headers = {k.lower(): v for k, v in (error.headers or {}).items() if k.lower() in ("allow", "retry-after")}
+        headers = {
+            k.lower(): v for k, v in (error.headers or {}).items() if k.lower() in ("allow", "retry-after")
+        }
         return error.status_code, msgspec.json.encode(document), headers
     if expected is None:
         log.error("unexpected_failure", exc_info=error)

@@ -92,7 +92,7 @@ def read_school(settings: Settings, slug: str) -> School:
         connection.execute("select set_config('app.organization_id', %s, true)", [str(row[0])])
 
         def by_name(query: str) -> dict[str, uuid.UUID]:
-            return dict(connection.execute(query).fetchall())  # type: ignore[call-overload,no-any-return]
+            return dict(connection.execute(query).fetchall())
 
         return School(
             slug,

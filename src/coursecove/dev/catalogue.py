@@ -129,8 +129,8 @@ HARMONY = Catalogue(
     (
         Teaching(
             "ida@harmony.example",
-            "Ida plays piano and violin in the Lindberg Trio and has taught for twelve years. Patient with beginners, "
-            "merciless with wrong fingerings.",
+            "Ida plays piano and violin in the Lindberg Trio and has taught for twelve years. "
+            "Patient with beginners, merciless with wrong fingerings.",
             "https://meet.example.com/ida-berg",
             (
                 ((1, 2, 3, 4), "09:00", "12:30", "Studio Linden"),
@@ -191,7 +191,9 @@ STILLWATER = Catalogue(
         ),
     ),
     (
-        Lesson("sofia@example.com", "Private yoga session", "jun@stillwater.example", 2, 2, "My left knee again."),
+        Lesson(
+            "sofia@example.com", "Private yoga session", "jun@stillwater.example", 2, 2, "My left knee again."
+        ),
         Lesson("priya@example.com", "Breathing at your desk", None, 4, 5),
     ),
 )

@@ -8,7 +8,7 @@ come in through signed webhooks, what the schools offer through the API.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -32,6 +32,7 @@ from coursecove.dev.daemons import DaemonError, free_port, port_is_free
 from coursecove.dev.postgres import EmbeddedPostgres
 from coursecove.dev.processes import NotReady, Supervisor
 from coursecove.dev.valkey import EmbeddedValkey
+from coursecove.logs import configure_logging
 
 _HELD = "COURSECOVE_DEMO_PORTS"
 
@@ -197,8 +198,13 @@ def _load_world(
         expected = {person.email for person, _ in school.school.people}
 
         def everybody_is_here(
-            host: str = host, slug: str = school.school.slug, email: str = admin.email, expected: set[str] = expected
+            host: str = host,
+            slug: str = school.school.slug,
+            email: str = admin.email,
+            expected: set[str] = expected,
         ) -> bool:
+            # The web process remembers for a moment that a school is unknown.
+            time.sleep(0.15)
             try:
                 bearer = token(email, slug)
             except (NoSuchPerson, httpx.HTTPError):
@@ -247,21 +253,20 @@ def run_services(environ: Mapping[str, str]) -> None:
     stand_in = _stand_in(environ, home, clerk_port, settings.port) if stands_in else None
 
     async def main() -> None:
-        task = asyncio.ensure_future(
-            serve(
-                stand_in,
-                folder=home,
-                smtp_port=smtp_port,
-                mailbox_port=mailbox_port,
-                web_address=f"http://127.0.0.1:{settings.port}",
-            )
-        )
+        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for wanted in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(wanted, task.cancel)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+            loop.add_signal_handler(wanted, stop.set)
+        await serve(
+            stand_in,
+            folder=home,
+            smtp_port=smtp_port,
+            mailbox_port=mailbox_port,
+            web_address=f"http://127.0.0.1:{settings.port}",
+            stop=stop,
+        )
 
+    configure_logging(settings.log_format, level=logging.WARNING)
     asyncio.run(main())
 
 
@@ -282,10 +287,10 @@ def _table(settings: Settings, environ: Mapping[str, str], clerk_port: int | Non
         rows.append(("Clerk's stand-in", f"http://clerk.{settings.base_domain}:{clerk_port}"))
     lines = ["", *(f"  {name:<17} {address}" for name, address in rows), ""]
     if clerk_port is not None:
-        people = {person: role for person, role in world.MUSIC_SCHOOL.people}
+        people = world.MUSIC_SCHOOL.people
         words = [
             f"{person.given_name} {person.family_name} ({world.ROLE_WORDS[role].lower()})"
-            for person, role in people.items()
+            for person, role in people
         ]
         lines += [
             "  To sign in, press “Sign in” and choose a person; there are no passwords here.",

@@ -23,14 +23,20 @@ class _Quiet(uvicorn.Server):
     """A server among others in one process: signals are the process's business."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def] # noqa: ANN201 - uvicorn's signature
+    def capture_signals(self):  # type: ignore[no-untyped-def]
         yield
 
 
 async def serve(
-    stand_in: ClerkStandIn | None, *, folder: Path, smtp_port: int, mailbox_port: int, web_address: str | None
+    stand_in: ClerkStandIn | None,
+    *,
+    folder: Path,
+    smtp_port: int,
+    mailbox_port: int,
+    web_address: str | None,
+    stop: asyncio.Event,
 ) -> None:
-    """Serve until cancelled.
+    """Serve until ``stop`` is set.
 
     With ``web_address`` the demo world is made as soon as the web process
     answers there, so that the first webhook does not have to be sent twice.
@@ -45,7 +51,14 @@ async def serve(
             for server in servers:
                 tasks.create_task(server.serve())
             if stand_in is not None and web_address is not None:
-                tasks.create_task(_seed_when_ready(stand_in, web_address))
+                seeding = tasks.create_task(_seed_when_ready(stand_in, web_address))
+            else:
+                seeding = None
+            await stop.wait()
+            for server in servers:
+                server.should_exit = True
+            if seeding is not None:
+                seeding.cancel()
     finally:
         mail.stop()
 

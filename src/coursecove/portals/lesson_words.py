@@ -7,7 +7,7 @@ must be named: in person in the venue's, online in the reader's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -56,7 +56,7 @@ class Clocks:
         differs = not formatting.same_clock(starts_at, self.shown, self.other)
         return When(
             day=formatting.day(starts_at, self.shown),
-            day_long=formatting.day_long(starts_at, self.shown),
+            day_long=long_day(here.date(), self.shown),
             time=formatting.time_range(starts_at, ends_at, self.shown),
             zone=self.label if differs else None,
             elsewhere=self.elsewhere(starts_at),
@@ -81,6 +81,11 @@ class Clocks:
         """Return "Tue 1 Dec, 16:00", with the zone named where the clocks differ."""
         text = f"{formatting.day(instant, self.shown)}, {formatting.time(instant, self.shown)}"
         return text if formatting.same_clock(instant, self.shown, self.other) else f"{text} {self.label}"
+
+
+def long_day(day: date, zone: str) -> str:
+    """Return "Tuesday 3 December", with the year when it is another one than now's."""
+    return formatting.day_long(day).removesuffix(f" {formatting.local(clock.now(), zone).year}")
 
 
 def zone_label(zone: str) -> str:

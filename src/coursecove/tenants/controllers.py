@@ -130,7 +130,10 @@ class MemberController(Controller):
 
     @get("/{member_id:uuid}", operation_id="get_member", summary="One person")
     async def get_member(
-        self, session: NamedDependency[AsyncSession], by: NamedDependency[Member], member_id: FromPath[uuid.UUID]
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        member_id: FromPath[uuid.UUID],
     ) -> MemberView:
         """Return one member; for admins."""
         del by

@@ -20,6 +20,8 @@ from coursecove.tenants.schemas import OrganizationView
 from coursecove.tenants.service import organization_view
 
 FRESH_SECONDS = 5.0
+# A school that has just been founded is looked for by its founder at once.
+UNKNOWN_SECONDS = 1.0
 REMEMBERED = 10_000
 
 
@@ -34,7 +36,7 @@ class Directory:
     async def find(self, slug: str) -> OrganizationView | None:
         """Return the school that lives at ``slug`` now; None for unknown and retired names alike."""
         known = self._known.get(slug)
-        if known and time.monotonic() - known[0] < FRESH_SECONDS:
+        if known and time.monotonic() < known[0]:
             return known[1]
         # One question per name however many ask, and no one of them who goes
         # away takes the answer along.
@@ -64,7 +66,7 @@ class Directory:
                 .params(slug=slug)
             )
         view = organization_view(organization) if organization else None
-        self._known[slug] = (time.monotonic(), view)
+        self._known[slug] = (time.monotonic() + (FRESH_SECONDS if view else UNKNOWN_SECONDS), view)
         self._known.move_to_end(slug)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
@@ -80,5 +82,3 @@ class Directory:
                 .limit(limit)
             )
             return [organization_view(organization) for organization in found]
-
-

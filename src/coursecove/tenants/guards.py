@@ -44,6 +44,7 @@ async def as_member(request: AnyRequest, session: NamedDependency[AsyncSession])
     """Yield the signed-in member; refuse everybody else."""
     identity = identity_of(request)
     if isinstance(identity, SignedOut):
+        await _keep_what_was_typed(request)
         raise Unauthenticated("Sign in to go on.", extra={"reason": identity.reason})
     member = await maybe_member(request, session)
     if member is None:
@@ -71,3 +72,12 @@ def check_self_or_admin(by: Member, member_id: uuid.UUID) -> None:
     """Raise :class:`Forbidden` unless ``by`` is that member or an admin."""
     if by.id != member_id and by.role != "admin":
         raise Forbidden("This is for the instructor and for the school's admins.")
+
+
+async def _keep_what_was_typed(request: AnyRequest) -> None:
+    """Read a form whose sender's session has ended, so that the page that says so can send it again."""
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if request.method == "POST" and kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        request.scope["state"]["typed"] = [
+            (name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)
+        ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Select, func, or_, select
 
 from coursecove.tenants.models import InstructorProfile, Member
 
 
-def current_members() -> Select[tuple[Member]]:
+def current_members() -> Select[Member]:
     """Everybody who belongs to the school now."""
     return select(Member).where(Member.removed_at.is_(None))
 
 
-def searched(statement: Select[tuple[Member]], search: str) -> Select[tuple[Member]]:
+def searched(statement: Select[Member], search: str) -> Select[Member]:
     """Narrow to people whose name or address contains every word of ``search``."""
     for word in search.split()[:5]:
         pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
@@ -21,9 +23,9 @@ def searched(statement: Select[tuple[Member]], search: str) -> Select[tuple[Memb
     return statement
 
 
-def instructors() -> Select[tuple[Member, InstructorProfile]]:
+def instructors() -> Select[Member, InstructorProfile | None]:
     """Everybody who teaches: instructors, and admins who have a profile."""
-    return (
+    statement: Select[Any, Any] = (
         select(Member, InstructorProfile)
         .outerjoin(
             InstructorProfile,
@@ -39,3 +41,4 @@ def instructors() -> Select[tuple[Member, InstructorProfile]]:
         )
         .order_by(Member.given_name, Member.family_name, Member.id)
     )
+    return statement

@@ -63,7 +63,7 @@ class InstructorProfileUpdate(Struct, forbid_unknown_fields=True):
 
     bio: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
-    meeting_url: Annotated[str, Meta(max_length=500)] | None | UnsetType = UNSET
+    meeting_url: Annotated[str, Meta(max_length=500)] | UnsetType | None = UNSET
 
 
 class OrganizationUpdate(Struct, forbid_unknown_fields=True):
@@ -71,6 +71,6 @@ class OrganizationUpdate(Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | UnsetType = UNSET
-    accent_color: Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")] | UnsetType = UNSET
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")] | UnsetType = UNSET
+    accent_color: Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}\Z")] | UnsetType = UNSET
     self_enrolment: bool | UnsetType = UNSET

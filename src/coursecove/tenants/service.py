@@ -31,7 +31,8 @@ from coursecove.tenants.schemas import (
 )
 from coursecove.text import slugify
 
-_ZONES = frozenset(available_timezones())
+# Some systems add names that mean nothing elsewhere ("localtime", "Factory").
+_ZONES = frozenset(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
 
 
 class MemberPage(Struct, frozen=True):
@@ -183,9 +184,7 @@ async def change_role(session: AsyncSession, member_id: uuid.UUID, role: Role, *
         return member_view(member)
     if member.role == "admin":
         admins = await session.scalar(
-            select(func.count()).select_from(
-                queries.current_members().where(Member.role == "admin").subquery()
-            )
+            select(func.count()).select_from(queries.current_members().where(Member.role == "admin").subquery())
         )
         if admins == 1:
             raise LastAdmin(f"{member.name} is the only admin. Make somebody else an admin first.")
@@ -234,7 +233,10 @@ async def list_instructors(session: AsyncSession) -> list[InstructorView]:
     """Return everybody who teaches, by name; profiles that are missing are made on the way."""
     found = (await session.execute(queries.instructors())).all()
     return [
-        _instructor_view(member, profile or await ensure_instructor_profile(session, member))
+        _instructor_view(
+            member,
+            profile or await ensure_instructor_profile(session, member),
+        )
         for member, profile in found
     ]
 

@@ -13,6 +13,7 @@ from coursecove import clock
 from coursecove.bookings.availability import available_slots, next_free
 from coursecove.bookings.schemas import Alternative, SlotView
 from coursecove.portals import formatting
+from coursecove.portals.lesson_words import long_day
 from coursecove.portals.student.choice import Choice, instant_text
 from coursecove.scheduling import zones
 from coursecove.tenants.models import Member
@@ -73,7 +74,7 @@ async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member |
         next_href=choice.href(month=following) if following <= last else None,
         any_free=bool(by_day),
         day=day,
-        day_title=formatting.day_long(day) if day else None,
+        day_title=long_day(day, choice.zone) if day else None,
         groups=_groups(choice, by_day.get(day, [])) if day else [],
         slots=slots,
     )

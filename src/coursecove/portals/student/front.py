@@ -100,7 +100,7 @@ def _type_card(
     teachers: dict[Any, InstructorView],
     places: dict[Any, LocationView],
 ) -> dict[str, Any]:
-    names = [teachers[id_].name for id_ in type_.instructor_ids if id_ in teachers]
+    taught_by = [teachers[id_] for id_ in type_.instructor_ids if id_ in teachers]
     at = [places[id_].name for id_ in type_.location_ids if id_ in places]
     where = "Online" if type_.location_mode == "online" else at[0] if len(at) == 1 else f"{len(at)} places"
     return {
@@ -113,7 +113,9 @@ def _type_card(
         "currency": type_.currency,
         "online": type_.location_mode == "online",
         "where": where,
-        "teachers": [{"name": name, "initials": initials(name)} for name in names],
+        "teachers": [
+            {"name": t.name, "initials": initials(t.name), "image_url": t.image_url} for t in taught_by
+        ],
     }
 
 

@@ -14,7 +14,7 @@ from coursecove import clock
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingView
 from coursecove.portals import formatting
-from coursecove.portals.lesson_words import instructor_clocks, lesson_card
+from coursecove.portals.lesson_words import instructor_clocks, lesson_card, long_day
 from coursecove.portals.pages import page_context, render
 from coursecove.portals.teach.navigation import NAV, own_profile
 from coursecove.scheduling import service as scheduling
@@ -69,7 +69,7 @@ async def schedule(
         request,
         "teach/schedule.html",
         page_context(request, "My lessons", portal="teach", nav=NAV),
-        lead=f"{formatting.day_long(today)}, {formatting.zone_name(zone)} time.",
+        lead=f"{long_day(today, zone)}, {formatting.zone_name(zone)} time.",
         week=span.week,
         span_title=span.title,
         summary=_count(len(standing)),
@@ -121,7 +121,7 @@ def _days(items: list[BookingView], span: Span, today: date, zone: str) -> list[
         near = {0: "Today", 1: "Tomorrow"}.get((day - today).days)
         days.append(
             {
-                "title": f"{near}, {formatting.day(day)}" if near else formatting.day_long(day),
+                "title": f"{near}, {formatting.day(day)}" if near else long_day(day, zone),
                 "count": _count(sum(booking.status == "confirmed" for booking in lessons)),
                 "cards": [_card(booking, zone) for booking in lessons],
             }
@@ -136,7 +136,8 @@ def _card(booking: BookingView, zone: str) -> dict[str, Any]:
         href=f"/teach/lessons/{booking.reference}",
         who=booking.student.name,
     )
+    # The heading above the card names the day.
+    card["time"] = card["time"].partition(", ")[2]
     if card["status"] and card["status"]["label"] in ("Today", "Tomorrow"):
-        # The heading above the card says it already.
         card["status"] = None
     return card

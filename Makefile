@@ -1,0 +1,69 @@
+# CourseCove: every target says what it does; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint format css gallery lock browser install clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Start everything on this machine, with three schools in it (PORT=8000)
+	@exec $(BIN)/coursecove demo
+
+test: $(VENV)/.dev browser ## Run all tests: real Postgres, real Valkey, a real browser
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.dev ## Run the tests that need no browser
+	@$(BIN)/python -m pytest --ignore=tests/e2e $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Check style, types, the direction of imports and the house rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/house_rules.py
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+css: $(VENV)/.dev ## Build static/css/app.css from the templates' classes
+	@$(BIN)/python scripts/build_css.py
+
+gallery: $(VENV)/.dev ## Show every component with made-up data
+	@$(BIN)/python scripts/gallery.py
+
+lock: ## Pin the dependencies again, with hashes (needs uv)
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+		--python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+		--python-version 3.11 --extra dev --extra test -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+browser: $(VENV)/.dev
+	@sh scripts/install_browser.sh
+
+install: $(VENV)/.dev ## Make the environment for development
+
+clean: ## Remove the environment and caches (the demo's data in .coursecove/ stays)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache test-artifacts
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "CourseCove needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "The environment could not be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what CourseCove needs …"
+	@$(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what development needs …"
+	@$(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements-dev.lock
+	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $(VENV)/.demo $@
