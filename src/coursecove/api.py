@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from litestar.openapi.spec import (
+    Components,
+    OpenAPI,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Reference,
+    Schema,
+)
+
 from coursecove.appointments.controllers import API_CONTROLLERS as APPOINTMENTS
 from coursecove.bookings.controllers import API_CONTROLLERS as BOOKINGS
+from coursecove.problems import PROBLEM_JSON
 from coursecove.scheduling.controllers import API_CONTROLLERS as SCHEDULING
 from coursecove.tenants.controllers import API_CONTROLLERS as TENANTS
 
@@ -15,3 +26,58 @@ API_HANDLERS: list[Any] = [
     *SCHEDULING,
     *BOOKINGS,
 ]
+
+_PROBLEM = Schema(
+    title="Problem",
+    description="What the API answers instead of what was asked for (RFC 9457).",
+    type=OpenAPIType.OBJECT,
+    required=["type", "title", "status", "code"],
+    properties={
+        "type": Schema(type=OpenAPIType.STRING, description="A URN made from the code."),
+        "title": Schema(type=OpenAPIType.STRING, description="A sentence for a person."),
+        "status": Schema(type=OpenAPIType.INTEGER, description="The HTTP status."),
+        "code": Schema(type=OpenAPIType.STRING, description="Stable; what a program decides by."),
+        "detail": Schema(type=OpenAPIType.STRING, description="The fact, and what to do."),
+        "fields": Schema(
+            type=OpenAPIType.OBJECT,
+            description="Field → message, where single fields are at fault.",
+            additional_properties=Schema(type=OpenAPIType.STRING),
+        ),
+    },
+)
+# What any address of the API may answer instead of what was asked for.
+_ALWAYS = {
+    "400": "The request could not be read",
+    "401": "Nobody is signed in, or not at this school",
+    "403": "The person may not do this",
+    "404": "There is no such thing here",
+    "503": "A service did not answer; try again after `Retry-After` seconds",
+}
+_WRITING = {
+    "409": "The present state of things refuses it",
+    "413": "The body is too large",
+    "415": "The body has another content type than JSON",
+    "422": "Fields are not valid; `fields` says which and why",
+}
+
+
+def describe_refusals(document: OpenAPI) -> None:
+    """Write the answers that refuse a request into every operation of the document.
+
+    They come from one place in the code (the exception handler), so they are
+    described in one place too.
+    """
+    if not isinstance(document.components, Components):
+        document.components = Components()
+    document.components.schemas["Problem"] = _PROBLEM
+    media = OpenAPIMediaType(schema=Reference(ref="#/components/schemas/Problem"))
+    for path in (document.paths or {}).values():
+        for operation in (path.get, path.post, path.put, path.patch, path.delete):
+            if operation is None:
+                continue
+            refusals = _ALWAYS if operation is path.get else {**_ALWAYS, **_WRITING}
+            described: dict[str, Any] = {
+                code: OpenAPIResponse(description=text, content={PROBLEM_JSON: media})
+                for code, text in refusals.items()
+            }
+            operation.responses = {**(operation.responses or {}), **described}

@@ -15,7 +15,6 @@ from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 from litestar.static_files import create_static_files_router
@@ -24,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import coursecove.tenants.inbound  # noqa: F401 - registers what the events of Clerk mean
 from coursecove import problems
-from coursecove.api import API_HANDLERS
+from coursecove.api import API_HANDLERS, describe_refusals
 from coursecove.config import Settings, load_settings, project_data
 from coursecove.gateway import Gateway
 from coursecove.health import HEALTH_HANDLERS
@@ -39,29 +38,6 @@ from coursecove.tenants.schemas import OrganizationView
 from coursecove.webhooks.controllers import clerk_webhook
 
 MAX_BODY_BYTES = 1_000_000
-
-
-def _refusal(description: str) -> ResponseSpec:
-    return ResponseSpec(
-        problems.Problem,
-        generate_examples=False,
-        description=description,
-        media_type=problems.PROBLEM_JSON,  # type: ignore[arg-type] # any media type will do
-    )
-
-
-# What any address of the API may answer instead of what was asked for.
-_REFUSALS = {
-    400: _refusal("The request could not be read"),
-    401: _refusal("Nobody is signed in, or not at this school"),
-    403: _refusal("The person may not do this"),
-    404: _refusal("There is no such thing here"),
-    409: _refusal("The present state of things refuses it"),
-    413: _refusal("The body is too large"),
-    415: _refusal("The body has another content type than JSON"),
-    422: _refusal("Fields are not valid; `fields` says which and why"),
-    503: _refusal("A service did not answer; try again after `Retry-After` seconds"),
-}
 
 
 async def provide_session(request: Request[Any, Any, Any]) -> AsyncIterator[AsyncSession]:
@@ -144,10 +120,11 @@ class CourseCove:
             "organization": Provide(provide_organization, sync_to_thread=False),
         }
         self.school = _litestar(
-            [Router(path="/api/v1", route_handlers=API_HANDLERS, responses=_REFUSALS), *SCHOOL_HANDLERS],
+            [Router(path="/api/v1", route_handlers=API_HANDLERS), *SCHOOL_HANDLERS],
             dependencies=dependencies,
             openapi_config=_openapi(),
         )
+        describe_refusals(self.school.openapi_schema)
         static = create_static_files_router(
             path="/static",
             directories=[project_data("static")],

@@ -35,18 +35,6 @@ _CODES = {
 }
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the API answers instead of what was asked for (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str | None = None
-    # Field → message, where single fields are at fault.
-    fields: dict[str, str] | None = None
-
-
 class TooLarge(CourseCoveError):
     """The body is larger than this address takes."""
 
