@@ -30,10 +30,11 @@ from coursecove.resources import Resources, open_resources
 log = structlog.get_logger("coursecove.worker")
 
 THREADS = 8
-# What a stop may take: jobs may finish, then the connections close, then it is over.
-FINISH_SECONDS = 3.0
+# What a stop may take: jobs may finish, then the connections close, then it is over,
+# with something left of the five seconds that are promised.
+FINISH_SECONDS = 2.5
 CLOSE_SECONDS = 1.0
-STOP_SECONDS = 5.0
+FORCE_SECONDS = 4.0
 # How quickly idle threads notice a stop.
 IDLE_MILLISECONDS = 500
 
@@ -103,7 +104,7 @@ def run_worker(settings: Settings, *, threads: int = THREADS) -> None:
     while not stop.wait(1.0):
         pass
     log.info("worker_stopping")
-    _end_by_force_after(STOP_SECONDS - 0.5)
+    _end_by_force_after(FORCE_SECONDS)
     worker.stop(timeout=int(FINISH_SECONDS * 1000))
     broker.close()
     log.info("worker_stopped")

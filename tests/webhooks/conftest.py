@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from coursecove.config import Settings
 from coursecove.resources import Resources, open_resources
-
-from .support import Sender, serving
+from tests.webhooks.support import Sender, serving_inbox
 
 
 @pytest.fixture
@@ -19,13 +19,14 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def inbox(settings: Settings) -> Settings:
-    """The settings, with nothing in the ledger and nobody known."""
-    with psycopg.connect(settings.database_owner_url, autocommit=True) as connection:
+def inbox(empty_settings: Settings) -> Settings:
+    """Settings with two signing secrets, nothing in the ledger and nobody known."""
+    with psycopg.connect(empty_settings.database_owner_url, autocommit=True) as connection:
         connection.execute(
             "truncate webhook_events, identity_tombstones, users, organizations, subdomains cascade"
         )
-    return settings
+    rotating = (*empty_settings.clerk_webhook_secrets, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    return replace(empty_settings, clerk_webhook_secrets=rotating)
 
 
 @pytest.fixture
@@ -36,5 +37,5 @@ async def house(inbox: Settings) -> AsyncIterator[Resources]:
 
 @pytest.fixture
 def clerk(inbox: Settings) -> Iterator[Sender]:
-    with serving(inbox) as sender:
+    with serving_inbox(inbox) as sender:
         yield sender

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import uvicorn
 from litestar import Litestar
 from sqlalchemy import text
 from svix.webhooks import Webhook
@@ -25,6 +22,7 @@ from coursecove.tenants import inbound as _inbound  # noqa: F401 - registers wha
 from coursecove.webhooks import ledger
 from coursecove.webhooks.controllers import clerk_webhook
 from coursecove.webhooks.processing import QUEUE, Result, attempt, open_envelope
+from tests.serving import free_port, serving
 
 T0 = 1_767_225_600_000
 
@@ -136,7 +134,7 @@ class Sender:
         self.secret = settings.clerk_webhook_secrets[0]
 
     async def post(self, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
             return await client.post(self.url, content=body, headers=headers)
 
     async def send(self, event_type: str, data: Json, *, message_id: str | None = None) -> httpx.Response:
@@ -144,16 +142,9 @@ class Sender:
         return await self.post(body, signed(body, self.secret, message_id=message_id))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
-def serving(settings: Settings) -> Iterator[Sender]:
-    """Serve the webhook over a real socket, in a thread with an event loop of its own."""
+def serving_inbox(settings: Settings) -> Iterator[Sender]:
+    """Serve nothing but the webhook, over a real socket, in a thread with an event loop of its own."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -162,20 +153,8 @@ def serving(settings: Settings) -> Iterator[Sender]:
             yield
 
     app = Litestar([clerk_webhook], lifespan=[lifespan], openapi_config=None, logging_config=None)
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=2)
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    try:
-        yield Sender(f"http://127.0.0.1:{port}", settings)
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+    with serving(app, free_port()) as address:
+        yield Sender(address, settings)
 
 
 async def deliver(

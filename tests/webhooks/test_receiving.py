@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from coursecove.resources import Resources
-
-from .support import (
+from tests.webhooks.support import (
     Sender,
     deleted,
     envelope,

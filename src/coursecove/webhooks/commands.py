@@ -36,16 +36,14 @@ def stats_command(context: click.Context, hours: int, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
-    share = [_percent(value) for value in (found.success_rate, found.fast_path_share)]
-    click.echo(
-        f"completed {found.completed}, failed {found.failed} in the last {hours} hours ({share[0]} good)"
-    )
-    click.echo(
-        f"open      {found.pending} pending ({found.waiting} waiting), {found.processing} being processed"
-    )
-    click.echo(f"fast path {share[1]}, latency {_ms(found.p50_ms)} median, {_ms(found.p99_ms)} p99")
+    good, fast = _percent(found.success_rate), _percent(found.fast_path_share)
+    click.echo(f"last {hours} h  {found.completed} completed, {found.failed} failed ({good} good)")
+    click.echo(f"open now   {found.pending} pending, {found.waiting} of them waiting for another event")
+    click.echo(f"at work    {found.processing} being processed")
+    click.echo(f"fast path  {fast} of what was completed")
+    click.echo(f"latency    {_ms(found.p50_ms)} median, {_ms(found.p99_ms)} p99")
     if found.oldest_pending_at:
-        click.echo(f"oldest open event received {_when(found.oldest_pending_at)}")
+        click.echo(f"oldest     received {_when(found.oldest_pending_at)}, still open")
 
 
 @webhooks_group.command("list")
