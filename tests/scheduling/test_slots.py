@@ -167,8 +167,10 @@ def test_a_lesson_may_begin_the_moment_another_ends_when_nobody_asks_for_a_buffe
     assert on("2026-01-05", MORNING, busy=busy) == ["09:00", "11:00"]
 
 
-def test_a_minute_of_overlap_takes_the_slot() -> None:
-    busy = {IDA: [span("2026-01-05 09:59", "2026-01-05 10:00"), span("2026-01-05 11:00", "2026-01-05 11:01")]}
+def test_a_second_of_overlap_takes_the_slot() -> None:
+    busy = {
+        IDA: [span("2026-01-05 09:59:59", "2026-01-05 10:00"), span("2026-01-05 11:00", "2026-01-05 11:00:01")]
+    }
     assert on("2026-01-05", MORNING, busy=busy) == ["10:00"]
 
 
@@ -213,6 +215,10 @@ def test_minimum_notice_counts_elapsed_minutes_and_allows_its_boundary() -> None
     rules = Rules(60, minimum_notice_minutes=120)
     assert on("2026-01-05", MORNING, rules, now=at("2026-01-05 08:00")) == ["10:00", "11:00"]
     assert on("2026-01-05", MORNING, rules, now=at("2026-01-05 08:00:00.000001")) == ["11:00"]
+    ten = at("2026-01-05 10:00")
+    assert isinstance(accepts(rules, MORNING, {}, ten, now=at("2026-01-05 08:00")), Slot)
+    late = accepts(rules, MORNING, {}, ten, now=at("2026-01-05 08:00:00.000001"))
+    assert refusal(late) is Reason.TOO_SOON
 
 
 def test_minimum_notice_is_not_shortened_by_the_clocks_going_forward() -> None:

@@ -6,6 +6,7 @@ The reference knows nothing of offsets, weeks or bisection: it asks an aware dat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -81,24 +82,30 @@ class School:
         )
 
 
-def quarters(first: int, last: int) -> st.SearchStrategy[int]:
-    """Minutes in steps of a quarter of an hour, so that neighbours touch often."""
-    return st.integers(first, last).map(lambda quarter: quarter * 15)
+def halves(first: int, last: int) -> st.SearchStrategy[int]:
+    """Minutes in steps of half an hour, so that neighbours touch often."""
+    return st.integers(first, last).map(lambda half: half * 30)
 
 
 @st.composite
 def windows(draw: st.DrawFn, weekday: int) -> Window:
     """Hours on a weekday or next to it, often among the first of the day, where clocks change."""
-    starts = draw(quarters(0, 16) | st.integers(0, 1400))
-    ends = min(starts + draw(quarters(1, 16) | st.integers(1, 1440)), 1440)
-    nearby = weekday + draw(st.integers(-1, 1))
-    return Window((nearby - 1) % 7 + 1, starts, ends, draw(st.sampled_from(LOCATIONS)))
+    starts = draw(halves(0, 8) | halves(0, 8) | st.integers(0, 1400))
+    ends = min(starts + draw(halves(1, 6) | halves(1, 6) | st.integers(1, 1440)), 1440)
+    nearby = weekday + draw(st.sampled_from([0, 0, 0, -1, 1]))
+    return Window(
+        (nearby - 1) % 7 + 1, starts, ends, draw(st.sampled_from([None, None, None, None, *LOCATIONS]))
+    )
 
 
 @st.composite
 def intervals(draw: st.DrawFn, midnight: datetime) -> Interval:
-    begin = int(midnight.timestamp()) + draw(quarters(-96, 192)) * 60 + draw(st.sampled_from([0, 0, 60, -1]))
-    return begin, begin + draw(st.sampled_from([0, 60, 1800, 3600, 5400, 40_000]))
+    begin = (
+        int(midnight.timestamp())
+        + draw(halves(-2, 20) | st.integers(-60, 600)) * 60
+        + draw(st.sampled_from([0, 0, 1, -1]))
+    )
+    return begin, begin + draw(st.sampled_from([0, 1, 600, 1800, 3600, 5400, 40_000]))
 
 
 @st.composite
@@ -107,29 +114,34 @@ def schools(draw: st.DrawFn) -> School:
     day = datetime.fromisoformat(draw(st.sampled_from(MOMENTS[zone])))
     midnight = day.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     rules = Rules(
-        duration_minutes=draw(st.sampled_from([15, 30, 45, 50, 60, 90, 150])),
+        duration_minutes=draw(st.sampled_from([15, 30, 30, 45, 50, 60, 60, 90])),
         buffer_before_minutes=draw(st.sampled_from([0, 0, 5, 15])),
         buffer_after_minutes=draw(st.sampled_from([0, 0, 10, 30])),
         start_interval_minutes=draw(st.sampled_from([None, None, 7, 15, 60])),
-        minimum_notice_minutes=draw(st.sampled_from([0, 0, 1, 120, 1440])),
-        horizon_days=draw(st.sampled_from([0, 1, 2, 60])),
+        minimum_notice_minutes=draw(st.sampled_from([0, 0, 0, 1, 120, 1440])),
+        horizon_days=draw(st.sampled_from([0, 1, 2, 2, 3, 60])),
     )
-    hours = st.lists(windows(day.isoweekday()), min_size=1, max_size=6)
+    hours = st.lists(windows(day.isoweekday()), min_size=2, max_size=8)
     schedules = [Schedule(INSTRUCTORS[0], zone, tuple(draw(hours)))]
     if draw(st.booleans()):
         other = draw(st.sampled_from(sorted(MOMENTS)))
         schedules.append(Schedule(INSTRUCTORS[1], other, tuple(draw(hours))))
-    from_ = midnight + draw(st.integers(-26 * 60, 0)) * MINUTE
-    now = midnight + draw(st.integers(-3000, 300)) * MINUTE
+    from_ = midnight + draw(st.integers(-26 * 60, 60)) * MINUTE
+    now = midnight + draw(st.integers(-3000, -1440) | st.integers(-3000, 300)) * MINUTE
     return School(
         rules=rules,
         schedules=tuple(schedules),
         busy={of: draw(st.lists(intervals(midnight), max_size=4)) for of in INSTRUCTORS},
         student_busy=draw(st.lists(intervals(midnight), max_size=1)),
         from_=from_,
-        until=from_ + draw(st.integers(1, 52 * 60)) * MINUTE,
+        until=from_ + draw(st.integers(26 * 60, 52 * 60) | st.integers(1, 52 * 60)) * MINUTE,
         now=now + timedelta(microseconds=draw(st.sampled_from([0, 0, 1, 30_000_000]))),
     )
+
+
+@lru_cache(maxsize=20_000)
+def clock_at(zone: str, minute: int) -> datetime:
+    return datetime.fromtimestamp(minute * 60, ZoneInfo(zone))
 
 
 def spans(schedule: Schedule, location_id: UUID | None, around: range) -> list[tuple[int, int]]:
@@ -138,14 +150,13 @@ def spans(schedule: Schedule, location_id: UUID | None, around: range) -> list[t
     A window is a run of wall-clock minutes with hours. It reaches from the first minute at which the clock
     shows one of them to the last.
     """
-    zone = ZoneInfo(schedule.time_zone)
     hours: dict[int, set[int]] = {weekday: set() for weekday in range(1, 8)}
     for window in schedule.windows:
         if window.location_id == location_id:
             hours[window.weekday] |= set(range(window.starts_minute, window.ends_minute))
     shown: dict[tuple[date, int], list[int]] = {}
     for minute in around:
-        clock = datetime.fromtimestamp(minute * 60, zone)
+        clock = clock_at(schedule.time_zone, minute)
         of_day, of_window = clock.hour * 60 + clock.minute, hours[clock.isoweekday()]
         if of_day in of_window:
             first = of_day
@@ -188,6 +199,7 @@ def reference(school: School) -> Iterator[tuple[datetime, UUID, UUID | None]]:
         (schedule, location_id): spans(schedule, location_id, around)
         for schedule in school.schedules
         for location_id in LOCATIONS
+        if any(window.location_id == location_id for window in schedule.windows)
     }
     for minute in minutes:
         start = datetime.fromtimestamp(minute * 60, UTC)
@@ -210,7 +222,7 @@ def test_the_engine_offers_exactly_what_the_reference_finds(school: School) -> N
     assert found == list(reference(school))
 
 
-@settings(unhurried, max_examples=150)
+@settings(unhurried, max_examples=80)
 @given(schools())
 def test_everything_offered_is_accepted(school: School) -> None:
     schedules = {schedule.instructor_id: schedule for schedule in school.schedules}
@@ -218,7 +230,7 @@ def test_everything_offered_is_accepted(school: School) -> None:
         assert school.accepts(schedules[slot.instructor_id], slot.starts_at, slot.location_id) == slot
 
 
-@settings(unhurried, max_examples=100)
+@settings(unhurried, max_examples=60)
 @given(schools(), st.sampled_from([timedelta(), MINUTE, timedelta(seconds=1), timedelta(microseconds=1)]))
 def test_nothing_refused_is_offered_and_nothing_else_is_accepted(school: School, nudge: timedelta) -> None:
     offered = {(slot.starts_at, slot.instructor_id, slot.location_id) for slot in school.offers()}
@@ -231,7 +243,7 @@ def test_nothing_refused_is_offered_and_nothing_else_is_accepted(school: School,
         at += 15 * MINUTE
 
 
-@settings(unhurried, max_examples=150)
+@settings(unhurried, max_examples=80)
 @given(schools())
 def test_no_offered_slot_overlaps_anything_busy_or_leaves_the_range(school: School) -> None:
     for slot in school.offers():
@@ -242,7 +254,7 @@ def test_no_offered_slot_overlaps_anything_busy_or_leaves_the_range(school: Scho
         assert slot.starts_at >= school.now
 
 
-@settings(unhurried, max_examples=150)
+@settings(unhurried, max_examples=80)
 @given(schools(), st.sampled_from(sorted(MOMENTS)))
 def test_the_free_days_are_the_local_dates_of_what_is_offered(school: School, viewer: str) -> None:
     found = offer_starts(
