@@ -124,6 +124,9 @@ class Database:
                 yield session
                 await session.commit()
             except BaseException:
+                # The error page names the member who is signed in; a rollback
+                # expires whatever is still attached, so nothing is.
+                session.expunge_all()
                 await session.rollback()
                 raise
         for callback in waiting:
@@ -157,7 +160,10 @@ def organization_of(session: AsyncSession) -> uuid.UUID:
 async def discard(session: AsyncSession) -> None:
     """Undo what this unit of work has written so far and go on in a new transaction.
 
-    For a refused form whose page is drawn by the same request.
+    For a refused form whose page is drawn by the same request.  What was read
+    before stays readable: a rollback would expire it, and the signed-in member
+    is needed to draw the page.
     """
+    session.expunge_all()
     await session.rollback()
     session.info["after_commit"].clear()

@@ -188,9 +188,7 @@ def render(
 ) -> Response[bytes]:
     """Draw a page; flash messages it showed are forgotten."""
     html = environment().get_template(template).render(page=page, **context)
-    response = Response(
-        html.encode(), media_type="text/html; charset=utf-8", status_code=status_code, headers=headers
-    )
+    response = Response(html.encode(), media_type="text/html", status_code=status_code, headers=headers)
     if page["flash"]:
         response.delete_cookie(_flash_cookie(request))
     return response
