@@ -140,7 +140,7 @@ class LessonPages(Controller):
         )
         return Response(
             entry,
-            media_type="text/calendar; charset=utf-8",
+            media_type="text/calendar",
             headers={"Content-Disposition": f'attachment; filename="lesson-{booking.reference}.ics"'},
         )
 
