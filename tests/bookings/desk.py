@@ -1,4 +1,4 @@
-"""A school's front desk for tests: the verbs of bookings by people's names, each in a unit of work of its own."""
+"""A school's front desk for tests: the verbs of bookings by people's names, a unit of work each."""
 
 from __future__ import annotations
 

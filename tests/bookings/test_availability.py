@@ -131,7 +131,6 @@ def test_free_days_refuse_a_zone_that_does_not_exist(desk: Desk) -> None:
 
 
 def test_the_number_of_reads_does_not_grow_with_the_instructors(desk: Desk) -> None:
-    """Seen to fail with one read of the busy time per instructor."""
     queries: list[str] = []
     engine = desk.database._app.sync_engine
 
