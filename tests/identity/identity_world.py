@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from coursecove.config import Settings, load_settings
 from coursecove.dev.clerk.session_tokens import mint_session_token
+from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
 from coursecove.identity.requests import RequestFacts
 
 ORIGIN: Final = "https://musicschool.coursecove.com"
@@ -22,6 +25,8 @@ KEY_ID: Final = "ins_2mUsic"
 SCHOOL: Final = "org_2HarmonyMusicSchool"
 OTHER_SCHOOL: Final = "org_2StillwaterYoga"
 NOW: Final = datetime(2026, 9, 21, 14, 0, tzinfo=UTC)
+
+UAT: Final = int(NOW.timestamp()) - 30
 
 KEY: Final = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 FOREIGN_KEY: Final = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -94,3 +99,33 @@ def page(
         },
     }
     return RequestFacts(**(values | more))
+
+
+def decide(
+    request: RequestFacts,
+    *,
+    organization_clerk_id: str | None = None,
+    live: bool = True,
+    directives: list[str] | None = None,
+) -> SignedIn | SignedOut | Handshake:
+    """Ask the authenticator; ``directives`` is what Clerk keeps for the nonce ``good``."""
+
+    def clerk(call: httpx.Request) -> httpx.Response:
+        assert call.url.path == "/v1/clients/handshake_payload"
+        assert call.headers["Authorization"] == "Bearer sk_test_secret"
+        if directives is None or call.url.params["nonce"] != "good":
+            return httpx.Response(404, json={"errors": []})
+        return httpx.Response(200, json={"directives": directives})
+
+    async def main() -> SignedIn | SignedOut | Handshake:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(clerk)) as http:
+            return await Authenticator(make_settings(live=live), http).authenticate(
+                request, origin=ORIGIN, organization_clerk_id=organization_clerk_id
+            )
+
+    return asyncio.run(main())
+
+
+def old(**more: Any) -> str:
+    """A token whose minute is over."""
+    return make_token(issued_at=NOW.timestamp() - 120, **more)
