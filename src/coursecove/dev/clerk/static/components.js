@@ -111,7 +111,7 @@
             return element(
               "section",
               { class: "cl-group", "aria-labelledby": headingId },
-              element("h3", { class: "cl-group-title", id: headingId }, title),
+              element("h2", { class: "cl-group-title", id: headingId }, title),
               element(
                 "ul",
                 { class: "cl-list" },
@@ -277,7 +277,7 @@
           element(
             "div",
             { class: "cl-card" },
-            element("h2", { class: "cl-title" }, title),
+            element("h1", { class: "cl-title" }, title),
             element("p", { class: "cl-subtitle" }, subtitle),
             ...children,
             element("p", { class: "cl-note" }, "Local stand-in for Clerk"),
