@@ -6,14 +6,18 @@ import asyncio
 import itertools
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from sqlalchemy import text
 
 from coursecove.resources import Resources
+from coursecove.tenants.inbound import MembershipData, UserData, apply_membership, apply_user
+from coursecove.tenants.inbound.entities import lock
 from coursecove.tenants.slugs import derive, is_reserved, usable
 from coursecove.webhooks import tasks
 from tests.webhooks.support import (
+    T0,
     Json,
     deleted,
     deliver,
@@ -442,3 +446,32 @@ def test_slugs_are_labels_that_nobody_confuses_with_ours() -> None:
     assert is_reserved("www")
     assert is_reserved("xn--bcher-kva")
     assert not is_reserved("musicschool")
+
+
+async def test_joining_oneself_while_clerk_tells_of_it_and_the_school_closes_never_deadlocks(
+    house: Resources,
+) -> None:
+    person, school, other = new_id("user"), new_id("org"), new_id("org")
+    await deliver(house, "user.created", user(person))
+    for number, place in enumerate((school, other)):
+        await deliver(house, "organization.created", organization(place))
+        await deliver(house, "organizationMembership.created", membership(f"orgmem_{number}", place, person))
+
+    async def join(at: int) -> None:
+        async with house.database.platform_scope() as session:
+            await lock(session, f"organization:{school}", f"user:{person}")
+            await apply_user(session, msgspec.convert(user(person, at=at), UserData))
+            await apply_membership(
+                session, msgspec.convert(membership("orgmem_0", school, person, at=at), MembershipData)
+            )
+
+    joins = [join(at) for at in range(1, 9)]
+    told = [
+        deliver(house, "organizationMembership.updated", membership("orgmem_0", school, person, at=at))
+        for at in range(1, 9)
+    ]
+    closed = [deliver(house, "organization.deleted", deleted("organization", other))]
+    results = await asyncio.gather(*itertools.chain.from_iterable(zip(joins, told, strict=True)), *closed)
+    assert {result.reason for result in results if result is not None} == {None}
+    version = T0 + 8
+    assert (await row(house, "select version from members where removed_at is null"))["version"] == version

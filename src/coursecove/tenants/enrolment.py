@@ -18,6 +18,7 @@ from coursecove.identity.api import ClerkApi, ClerkMembership
 from coursecove.identity.errors import ClerkApiError
 from coursecove.resources import Resources
 from coursecove.tenants.errors import EnrolmentClosed
+from coursecove.tenants.inbound.entities import lock
 from coursecove.tenants.inbound.memberships import apply_membership
 from coursecove.tenants.inbound.shapes import MembershipData, UserData
 from coursecove.tenants.inbound.users import apply_user
@@ -50,6 +51,7 @@ async def join(resources: Resources, organization: OrganizationView, clerk_user_
     membership = await _membership(clerk, organization.clerk_id, clerk_user_id)
     user = await clerk.get_user(clerk_user_id)
     async with resources.database.platform_scope() as session:
+        await lock(session, f"user:{clerk_user_id}", f"organization:{organization.clerk_id}")
         # The account may be seconds old and its own webhook still on the way.
         await apply_user(session, _as(user, UserData), created=True)
         outcome = await apply_membership(session, _as(membership, MembershipData), created=True)

@@ -21,13 +21,14 @@ _BURY = text("insert into identity_tombstones (kind, clerk_id) values (:kind, :i
 async def lock(session: AsyncSession, *names: str) -> None:
     """Hold ``user:…`` and ``organization:…`` until this transaction ends, so that events about them take turns.
 
-    Also for what does not exist yet, where there is no row to lock.  Taken in
-    one order whatever order they are named in, so two events cannot deadlock.
+    Also for what does not exist yet, where there is no row to lock.  People come
+    before schools whatever order they are named in, so two events cannot
+    deadlock; a transaction that changes both names both in its first call.
     """
-    keys = sorted(
+    keys = [
         int.from_bytes(hashlib.blake2b(f"clerk:{name}".encode(), digest_size=8).digest(), signed=True)
-        for name in names
-    )
+        for name in sorted(names, reverse=True)
+    ]
     await session.execute(_LOCK, {"keys": keys})
 
 
