@@ -1,0 +1,114 @@
+"""Connections are handed on from school to school and carry nothing along."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from coursecove.config import Settings
+from coursecove.db import session as unit_of_work
+from coursecove.db.session import Database
+from tests.factories.world import School
+from tests.serving import Loop
+
+UNITS = 3_000
+AT_ONCE = 12
+_SEEN = text(
+    "select coalesce(current_setting('app.organization_id', true), ''), "
+    "(select string_agg(distinct organization_id::text, ',') from members)"
+)
+
+
+class Broken(Exception):
+    """A unit of work that failed on purpose."""
+
+
+@contextmanager
+def _one_connection(settings: Settings, loop: Loop) -> Iterator[Database]:
+    async def made() -> Database:
+        return Database(settings, pool_size=1, platform_pool_size=1)
+
+    database = loop.run(made())
+    yield database
+    loop.run(database.close())
+
+
+async def _residue(database: Database) -> str | None:
+    """Read what the one pooled connection says of itself before anybody sets anything."""
+    async with database._app.connect() as connection:
+        value: str | None = await connection.scalar(text("select current_setting('app.organization_id', true)"))
+        return value
+
+
+async def _unit(database: Database, scope: uuid.UUID | None, dice: random.Random) -> str:
+    """One unit of work with one of four ends; raises AssertionError when it meets another school."""
+
+    async def work() -> None:
+        door = database.organization(scope) if scope else database.outside()
+        async with door as session:
+            setting, seen = (await session.execute(_SEEN)).one()
+            assert setting == (str(scope) if scope else "")
+            assert seen == (str(scope) if scope else None)
+            if end == "cancelled":
+                await session.execute(text("select pg_sleep(2)"))
+            if end == "raises":
+                raise Broken
+            if end == "fails":
+                await session.execute(text("select 1 / 0"))
+
+    end = dice.choices(["commits", "raises", "fails", "cancelled"], weights=[60, 19, 19, 2])[0]
+    task = asyncio.create_task(work())
+    if end == "cancelled":
+        await asyncio.sleep(0.03)
+        task.cancel()
+    (outcome,) = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(outcome, AssertionError) or (outcome is not None and end == "commits"):
+        raise outcome
+    return end
+
+
+async def _interleave(database: Database, scopes: list[uuid.UUID | None], units: int) -> list[str]:
+    dice = random.Random(20261120)  # the day this was written; any seed does
+    ends: list[str] = []
+
+    async def one_after_another(count: int) -> None:
+        for _ in range(count):
+            ends.append(await _unit(database, dice.choice(scopes), dice))
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(AT_ONCE):
+            tasks.create_task(one_after_another(units // AT_ONCE))
+    return ends
+
+
+def test_thousands_of_interleaved_units_leave_nothing_on_the_connection(
+    settings: Settings, loop: Loop, musicschool: School, yoga: School
+) -> None:
+    scopes = [musicschool.organization_id, yoga.organization_id, None]
+    with _one_connection(settings, loop) as database:
+        ends = loop.run(_interleave(database, scopes, UNITS), timeout=100)
+        assert len(ends) == UNITS
+        assert {"commits", "raises", "fails", "cancelled"} == set(ends)
+        assert loop.run(_residue(database)) in (None, "")
+
+
+def test_a_setting_for_the_session_would_have_been_noticed(
+    settings: Settings, loop: Loop, yoga: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: with `false` for `true`, the next user of the connection is still in the school."""
+    for_the_session = text("select set_config('app.organization_id', :organization_id, false)")
+    monkeypatch.setattr(unit_of_work, "_SET_ORGANIZATION", for_the_session)
+
+    async def leave_something() -> str | None:
+        async with database.organization(yoga.organization_id) as session:
+            await session.execute(text("select 1"))
+        return await _residue(database)
+
+    with _one_connection(settings, loop) as database:
+        assert loop.run(leave_something()) == str(yoga.organization_id)
