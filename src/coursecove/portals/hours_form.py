@@ -67,8 +67,14 @@ class HoursForm:
 
     days: list[HoursDay]
     problem: str | None = None
-    # Rows were added or taken away, and nothing is saved yet.
-    unsaved: bool = False
+    # The weekday a row was just added to or taken from; nothing is saved then, and the focus goes there.
+    added: int | None = None
+    removed: int | None = None
+
+    @property
+    def unsaved(self) -> bool:
+        """Say whether rows were added or taken away instead of saving."""
+        return self.added is not None or self.removed is not None
 
     @classmethod
     def of(cls, windows: Iterable[WindowView], places: Sequence[LocationView]) -> HoursForm:
@@ -95,9 +101,10 @@ class HoursForm:
         for weekday, (starts, ends, place) in names.items():
             rows = zip(values[starts], values[ends], values[place], strict=False)
             days.append(HoursDay(weekday, [HoursRow(*row) for row in rows]))
-        form = cls(days, unsaved="add" in values or "remove" in values)
+        form = cls(days)
         if values.get("add") in [str(weekday) for weekday in _WEEK]:
-            form.days[int(values["add"]) - 1].rows.append(HoursRow())
+            form.added = int(values["add"])
+            form.days[form.added - 1].rows.append(HoursRow())
         form._remove(values.get("remove", ""))
         _with_spare_rows(form.days)
         return form
@@ -105,7 +112,8 @@ class HoursForm:
     def _remove(self, which: str) -> None:
         weekday, _, index = which.partition("-")
         if weekday.isdecimal() and index.isdecimal() and int(weekday) in _WEEK:
-            rows = self.days[int(weekday) - 1].rows
+            self.removed = int(weekday)
+            rows = self.days[self.removed - 1].rows
             if int(index) < len(rows):
                 del rows[int(index)]
 

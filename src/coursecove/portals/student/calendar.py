@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -35,6 +35,8 @@ class Calendar:
     day: date | None
     day_title: str | None
     groups: list[dict[str, Any]]
+    # Where all times of the day are, when that is not chosen yet and one place has them all.
+    day_place: str | None = None
     # {"text", "href"} of the next free time; only where the month or the chosen day has none.
     next_free: dict[str, str] | None = None
     slots: list[SlotView] = field(default_factory=list)
@@ -78,6 +80,8 @@ async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member |
         groups=_groups(choice, by_day.get(day, [])) if day else [],
         slots=slots,
     )
+    if choice.place is None:
+        calendar.day_place = _only_place(by_day.get(day, []) if day else [])
     if not by_day or (day is not None and day not in by_day):
         after = _midnight(day if day and by_day else month, choice.zone)
         soonest = await _next_free(session, choice, after, viewer=viewer)
@@ -101,15 +105,18 @@ async def slots_at(session: AsyncSession, choice: Choice, *, viewer: Member | No
     )
 
 
-def alternative_groups(choice: Choice, alternatives: Iterable[Alternative]) -> list[dict[str, Any]]:
+def alternative_groups(choice: Choice, alternatives: Sequence[Alternative]) -> list[dict[str, Any]]:
     """Return the nearest free times as submit buttons, by day; their value is the time and the place."""
     groups: dict[str, list[dict[str, Any]]] = {}
+    # A place is worth naming where the times differ in it, or it is another one than was wanted.
+    known = choice.place.name if choice.place else None
+    several = _only_place(alternatives) != known
     for slot in alternatives:
         day = formatting.day(slot.starts_at, choice.zone)
         place = slot.location.slug if slot.location else ""
         notes = [
             None if choice.teacher else slot.instructor.name,
-            slot.location.name if slot.location and len(choice.offer.places) > 1 else None,
+            slot.location.name if slot.location and several else None,
             choice.clocks.elsewhere(slot.starts_at),
         ]
         groups.setdefault(day, []).append(
@@ -165,16 +172,17 @@ def _weeks(
     return [days[index : index + 7] for index in range(0, len(days), 7)]
 
 
-def _groups(choice: Choice, slots: Iterable[SlotView]) -> list[dict[str, Any]]:
+def _groups(choice: Choice, slots: Sequence[SlotView]) -> list[dict[str, Any]]:
     morning: list[dict[str, Any]] = []
     afternoon: list[dict[str, Any]] = []
     evening: list[dict[str, Any]] = []
     places = {place.id: place for place in choice.offer.places}
+    several = _only_place(slots) is None
     for slot in slots:
         hour = formatting.local(slot.starts_at, choice.zone).hour
         part = morning if hour < _NOON else afternoon if hour < _EVENING else evening
         notes = [
-            slot.location.name if slot.location and choice.place is None and len(places) > 1 else None,
+            slot.location.name if slot.location and choice.place is None and several else None,
             choice.clocks.elsewhere(slot.starts_at),
         ]
         part.append(
@@ -191,6 +199,11 @@ def _groups(choice: Choice, slots: Iterable[SlotView]) -> list[dict[str, Any]]:
         {"label": "Afternoon", "icon": "clock", "slots": afternoon},
         {"label": "Evening", "icon": "moon", "slots": evening},
     ]
+
+
+def _only_place(slots: Sequence[SlotView | Alternative]) -> str | None:
+    names = {slot.location.name if slot.location else None for slot in slots}
+    return names.pop() if len(names) == 1 else None
 
 
 def _midnight(day: date, zone: str) -> datetime:
