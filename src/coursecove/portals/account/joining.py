@@ -31,7 +31,7 @@ async def join_page(
     if viewer is not None:
         return redirect(request, target)
     page = page_context(request, f"Join {organization.name}")
-    return render(request, "account/join.html", page, organization=organization, return_to=target)
+    return render(request, "account/join.html", page, school=organization, return_to=target)
 
 
 @post("/join", include_in_schema=False)

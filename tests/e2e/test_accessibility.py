@@ -1,0 +1,75 @@
+"""Every page, in both sizes and themes, under axe: no findings at WCAG 2.2 AA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.conftest import DESKTOP, PHONE, House, OpenContext, sign_in
+
+pytestmark = pytest.mark.browser
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAGES: dict[str | None, list[str]] = {
+    None: ["/", "/sign-in", "/sign-up", "/book/piano-lesson", "/book/piano-lesson?with=ida-berg", "/nowhere"],
+    "Mia Okafor": ["/lessons", "/lessons?show=past", "/sign-out"],
+    "Ida Berg": ["/teach", "/teach/hours", "/teach/profile"],
+    "Clara Weiss": [
+        "/admin",
+        "/admin/bookings",
+        "/admin/bookings/new",
+        "/admin/types",
+        "/admin/types/new",
+        "/admin/types/piano-lesson",
+        "/admin/locations",
+        "/admin/locations/new",
+        "/admin/people",
+        "/admin/school",
+    ],
+}
+
+
+def findings(page: Page, project: Path) -> list[str]:
+    """Run axe in the page; returns one line per finding."""
+    axe = (project / "static/vendor/axe/axe.min.js").read_text()
+    page.evaluate(axe)
+    result: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})", RULES
+    )
+    return [
+        f"{violation['id']}: {violation['help']}: {node['html'][:160]}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("who", list(PAGES), ids=lambda who: who or "visitor")
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(
+    house: House, visit: OpenContext, project: Path, who: str | None, size: dict[str, int], scheme: str
+) -> None:
+    """Each page is opened, measured and examined."""
+    page = visit(size, color_scheme=scheme, bypass_csp=True).new_page()
+    if who:
+        sign_in(page, house, who)
+    problems = []
+    for path in PAGES[who]:
+        page.goto(house.origin() + path)
+        page.wait_for_load_state("networkidle")
+        problems += [f"{path} {line}" for line in findings(page, project)]
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > size["width"]:
+            problems.append(f"{path} is {width} px wide on a screen of {size['width']} px")
+    assert not problems, "\n".join(problems)
+
+
+def test_axe_finds_what_is_wrong_on_a_bad_page(house: House, visit: OpenContext, project: Path) -> None:
+    """The control: the examination above can fail."""
+    page = visit(bypass_csp=True).new_page()
+    page.goto(house.origin())
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"/static/img/favicon.svg\"><button></button>')")
+    assert {line.partition(":")[0] for line in findings(page, project)} >= {"image-alt", "button-name"}
