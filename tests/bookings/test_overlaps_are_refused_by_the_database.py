@@ -135,4 +135,4 @@ def test_the_application_cannot_move_reassign_reprice_or_erase_what_was_booked(
     school: psycopg.Connection, statement: str
 ) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        school.execute(statement)  # type: ignore[call-overload]
+        school.execute(statement)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from coursecove.bookings import service
-from coursecove.bookings.schemas import BookingPage
+from coursecove.bookings.schemas import BookingPage, BookingView
 from coursecove.errors import NotFound
 from tests.bookings.desk import CLARA, IDA, LEO, MIA, MONDAY, TOMAS, Desk, berlin
 
@@ -36,6 +36,12 @@ def booked(harmony: Desk) -> dict[str, uuid.UUID]:
 def _list(desk: Desk, email: str, **filters: Any) -> BookingPage:
     filters.setdefault("from_", MONDAY)
     return desk.acting(email, lambda session, by: service.list_bookings(session, viewer=by, **filters))
+
+
+def _by_reference(desk: Desk, email: str, reference: str) -> BookingView:
+    return desk.acting(
+        email, lambda session, by: service.get_booking_by_reference(session, reference, viewer=by)
+    )
 
 
 def _names(page: BookingPage, booked: dict[str, uuid.UUID]) -> list[str]:
@@ -125,14 +131,9 @@ def test_a_student_cannot_see_another_students_booking(desk: Desk, booked: dict[
     assert refusals[0] == refusals[1]
     for written in (reference, "0000-0000", "nonsense"):
         with pytest.raises(NotFound):
-            desk.acting(
-                LEO,
-                lambda session, by, written=written: service.get_booking_by_reference(
-                    session, written, viewer=by
-                ),
-            )
+            _by_reference(desk, LEO, written)
     typed = reference.replace("-", " ").lower()
-    found = desk.acting(MIA, lambda session, by: service.get_booking_by_reference(session, typed, viewer=by))
+    found = _by_reference(desk, MIA, typed)
     assert found.id == booked["mia violin"]
 
 

@@ -12,8 +12,7 @@ from email.utils import parseaddr
 from icalendar import Calendar, Event, vCalAddress, vText
 
 from coursecove.notifications.rendering import Notice
-from coursecove.notifications.wording import time_span
-from coursecove.text import one_line
+from coursecove.notifications.wording import plain_line, time_span
 
 
 def method_of(notice: Notice) -> str:
@@ -61,7 +60,7 @@ def calendar_invite(notice: Notice, *, recipient_email: str, mail_from: str, bas
 def _summary(notice: Notice) -> str:
     booking = notice.booking
     other = booking.student if notice.part == "instructor" else booking.instructor
-    return one_line(f"{booking.appointment_type.name} with {other.name}")
+    return plain_line(f"{booking.appointment_type.name} with {other.name}")
 
 
 def _description(notice: Notice) -> str:
@@ -76,18 +75,18 @@ def _description(notice: Notice) -> str:
         lines.append(f"Join: {booking.meeting_url}")
     if booking.location and booking.location.directions:
         lines.append(booking.location.directions)
-    return "\n".join([*lines, notice.link])
+    return "\n".join(plain_line(line) for line in [*lines, notice.link])
 
 
 def _location(notice: Notice) -> str:
     place = notice.booking.location
     if place is None:
         return notice.booking.meeting_url or "Online"
-    return one_line(", ".join(part for part in (place.name, place.address) if part))
+    return plain_line(", ".join(part for part in (place.name, place.address) if part))
 
 
 def _address(name: str, email: str) -> vCalAddress:
-    address = vCalAddress(f"mailto:{one_line(email)}")
+    address = vCalAddress(f"mailto:{plain_line(email)}")
     # A quoted parameter cannot hold a double quote (RFC 5545, 3.2).
-    address.params["cn"] = vText(one_line(name).replace('"', "'"))
+    address.params["cn"] = vText(plain_line(name).replace('"', "'"))
     return address

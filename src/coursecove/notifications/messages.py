@@ -13,11 +13,14 @@ from coursecove import clock
 from coursecove.config import Settings
 from coursecove.notifications.calendar_invite import calendar_invite, method_of
 from coursecove.notifications.rendering import Notice, render
-from coursecove.text import one_line
+from coursecove.notifications.wording import plain_line
 
 # Not every server on the way can carry eight bits.
 _POLICY = SMTP.clone(cte_type="7bit")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What has a meaning in an address.  Quoting is the standard's answer, but Python
+# loses the quotes when it folds a long header, and then a name like "<x@y>" is an
+# address: so a display name does without.
+_SPECIALS = re.compile(r'[<>"@\\,;:()\[\]]+')
 _LONGEST_NAME = 120
 
 
@@ -43,7 +46,7 @@ def compose(
         base_domain=settings.base_domain,
     )
     message = EmailMessage(policy=_POLICY)
-    message["Subject"] = header_text(content.subject)
+    message["Subject"] = plain_line(content.subject)
     message["From"] = _address(f"{notice.organization.name} via CourseCove", parseaddr(settings.mail_from)[1])
     message["To"] = _address(getattr(notice.booking, notice.part).name, recipient_email)
     message["Date"] = format_datetime(clock.now())
@@ -59,13 +62,8 @@ def compose(
     return message
 
 
-def header_text(text: str) -> str:
-    """Return text fit for a header: one line without control characters, whatever a name contains."""
-    return one_line(_CONTROL.sub(" ", text))
-
-
 def _address(name: str, email: str) -> Address:
     try:
-        return Address(display_name=header_text(name)[:_LONGEST_NAME], addr_spec=email)
+        return Address(display_name=plain_line(_SPECIALS.sub(" ", name))[:_LONGEST_NAME], addr_spec=email)
     except (ValueError, IndexError) as error:
         raise UnusableAddress("This is not an e-mail address that mail can be sent to.") from error

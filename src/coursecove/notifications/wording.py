@@ -1,9 +1,14 @@
-"""Times in the words of a mail: always with the zone, because a mail is read anywhere."""
+"""Words fit for a mail: times always with their zone, because a mail is read anywhere, and harmless names."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from coursecove.text import one_line
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 # Not strftime: its names of days and months follow the machine's locale.
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -41,6 +46,11 @@ def short_start(starts_at: datetime, zone: str, *, with_zone: bool) -> str:
     here = starts_at.astimezone(ZoneInfo(zone))
     text = f"{_DAYS[here.weekday()][:3]} {here.day} {_MONTHS[here.month - 1][:3]}, {here:%H:%M}"
     return f"{text} {zone_name(zone)}" if with_zone else text
+
+
+def plain_line(text: str) -> str:
+    """Return text fit for a header or a calendar property: one line without control characters."""
+    return one_line(_CONTROL.sub(" ", text))
 
 
 def zone_name(zone: str) -> str:
