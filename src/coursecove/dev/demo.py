@@ -96,14 +96,24 @@ def _run(supervisor: Supervisor, own: dict[str, str], home: Path, port: int) -> 
         environ["MAILBOX_URL"] = f"http://mail.{environ['BASE_DOMAIN']}:{mailbox_port}"
     settings = load_settings(environ)
     _remember(home / "env", environ, own)
-    supervisor.say("Migrating the database …")
-    if admin_url is not None:
-        bootstrap(admin_url, settings)
-    upgrade(settings.database_owner_url)
+
+    def prepare_database() -> None:
+        if admin_url is not None:
+            bootstrap(admin_url, settings)
+        upgrade(settings.database_owner_url)
+
+    first_time = not remembered
+    if first_time:
+        supervisor.say("Preparing the database …")
+        prepare_database()
     command = [sys.executable, "-m", "coursecove"]
     supervisor.start("web", [*command, "serve"], env=environ)
     supervisor.start("worker", [*command, "worker"], env=environ)
     supervisor.start("services", [*command, "dev", "services"], env=environ)
+    if not first_time:
+        # Nearly always there is nothing to migrate: done while the processes start,
+        # which are not ready before it is.
+        prepare_database()
     address = f"http://127.0.0.1:{port}"
     supervisor.wait_for(f"{address}/health/ready", timeout_seconds=60)
     if stand_in is not None:
