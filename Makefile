@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format css gallery lock browser install clean
+.PHONY: help demo test test-fast lint format css gallery screenshots lock browser install clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ css: $(VENV)/.dev ## Build static/css/app.css from the templates' classes
 
 gallery: $(VENV)/.dev ## Show every component with made-up data
 	@$(BIN)/python scripts/gallery.py
+
+screenshots: $(VENV)/.dev browser ## Take the pictures of docs/screenshots from a running demo
+	@$(BIN)/python scripts/screenshots.py
 
 lock: ## Pin the dependencies again, with hashes (needs uv)
 	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \

@@ -37,7 +37,8 @@ def findings(page: Page, project: Path) -> list[str]:
     axe = (project / "static/vendor/axe/axe.min.js").read_text()
     page.evaluate(axe)
     result: dict[str, Any] = page.evaluate(
-        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})", RULES
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})",
+        RULES,
     )
     return [
         f"{violation['id']}: {violation['help']}: {node['html'][:160]}"
@@ -71,5 +72,7 @@ def test_axe_finds_what_is_wrong_on_a_bad_page(house: House, visit: OpenContext,
     """The control: the examination above can fail."""
     page = visit(bypass_csp=True).new_page()
     page.goto(house.origin())
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"/static/img/favicon.svg\"><button></button>')")
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=\"/static/img/favicon.svg\"><button></button>')"
+    )
     assert {line.partition(":")[0] for line in findings(page, project)} >= {"image-alt", "button-name"}

@@ -32,7 +32,7 @@ def choose_a_free_time(page: Page, *, teacher: str = "Ida Berg", day: int = 1, n
 
 
 def test_a_visitor_picks_a_time_signs_in_and_books_it_on_a_phone(house: House, visit: OpenContext) -> None:
-    """From the front page to mail with a calendar file; seen by student, instructor and admin; then cancelled."""
+    """From the front page to mail with a calendar file, seen by all three, then cancelled."""
     page = visit().new_page()
     page.goto(house.origin())
     expect(page.get_by_role("heading", level=1)).to_have_text("Harmony Music School")
@@ -145,7 +145,9 @@ def test_booking_works_with_the_keyboard_alone(house: House, visit: OpenContext)
     def tab_to(text: str) -> None:
         for _ in range(60):
             page.keyboard.press("Tab")
-            focused = page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel || ''")
+            focused = page.evaluate(
+                "document.activeElement.innerText || document.activeElement.ariaLabel || ''"
+            )
             if re.search(text, focused):
                 return
         raise AssertionError(f"no Tab reached {text}")
@@ -176,7 +178,9 @@ def test_signing_out_ends_the_session_everywhere_on_this_school(house: House, vi
     page.wait_for_url(re.compile(r"/sign-in\?return_to=/lessons"))
 
 
-def test_a_form_whose_session_has_ended_is_sent_again_and_loses_nothing(house: House, visit: OpenContext) -> None:
+def test_a_form_whose_session_has_ended_is_sent_again_and_loses_nothing(
+    house: House, visit: OpenContext
+) -> None:
     """A phone wakes up after an hour: the token is stale, Clerk's session is not."""
     context = visit()
     page = context.new_page()

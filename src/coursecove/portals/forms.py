@@ -75,7 +75,7 @@ def whole_number(text: str) -> int:
 def price(text: str) -> int:
     """Read "45", "45.50" or "45,50" as integer minor units."""
     whole, dot, rest = text.replace(",", ".").partition(".")
-    if not whole.isdigit() or (dot and (not rest.isdigit() or len(rest) > 2)):
+    if not text.isascii() or not whole.isdigit() or (dot and (not rest.isdigit() or len(rest) > 2)):
         raise ValueError("Enter an amount such as 45 or 45.50.")
     return int(whole) * 100 + int((rest or "0").ljust(2, "0"))
 
