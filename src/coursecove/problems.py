@@ -114,6 +114,8 @@ def encode(error: BaseException) -> tuple[int, bytes, dict[str, str]]:
             "code": "internal",
         }
         return 500, msgspec.json.encode(document), headers
+    if expected.status == 401:
+        headers["www-authenticate"] = "Bearer"
     if expected.status == 503:
         log.warning("unavailable", code=expected.code, error=type(error).__name__)
         headers["retry-after"] = "5"

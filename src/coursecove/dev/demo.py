@@ -67,6 +67,10 @@ def run_demo(*, environment: Mapping[str, str]) -> int:
 def _run(supervisor: Supervisor, own: dict[str, str], home: Path, port: int) -> None:
     """Start everything in order, say where it is, and stay."""
     remembered = read_env_file(home / "env")
+    # A proxy for the internet must not be asked for what runs on this machine.
+    for name in ("NO_PROXY", "no_proxy"):
+        here = [own.get(name, ""), "127.0.0.1", "localhost", ".localhost"]
+        os.environ[name] = own[name] = ",".join(filter(None, here))
     environ = {
         "APP_ENV": "development",
         "BASE_DOMAIN": "coursecove.localhost",
