@@ -47,6 +47,15 @@ def test_a_booking_is_confirmed_to_student_and_instructor(
     assert "cancel there until" not in to_ida.part("text/plain").get_content()
 
 
+def test_a_lesson_booked_inside_its_cut_off_promises_no_cancellation(
+    desk: Desk, mailroom: Mailroom, office: PostOffice
+) -> None:
+    booking = desk.book(LEO, "Violin lesson", berlin(3, 16, 15))
+    mailroom.send_all(booking.id)
+    for content_type in ("text/plain", "text/html"):
+        assert "cancel" not in office.to(LEO).part(content_type).get_content()
+
+
 def test_the_calendar_entry_is_inline_and_attached(desk: Desk, mailroom: Mailroom, office: PostOffice) -> None:
     booking = desk.book(MIA, "Violin lesson", berlin(5, 14))
     mailroom.send_all(booking.id)
