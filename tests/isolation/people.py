@@ -1,0 +1,122 @@
+"""One person of every kind at Stillwater Yoga, and what they get when they ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+
+from coursecove.config import Settings
+from tests.factories.world import School
+from tests.isolation.databases import Connection, enter
+from tests.isolation.routes import ROUTES, Things, filled
+
+#: Mia belongs to the music school only.
+PEOPLE = {
+    "visitor": None,
+    "stranger": "mia@example.com",
+    "student": "sofia@example.com",
+    "instructor": "jun@stillwater.example",
+    "admin": "noor@stillwater.example",
+}
+
+Ask = Callable[..., httpx.Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What of an answer has to be the same whoever's thing was asked for."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: str
+
+
+def answer_of(response: httpx.Response, values: list[str]) -> Answer:
+    """Return an answer without what differs between any two requests: date, id, and what was asked for."""
+    body = response.text
+    headers = []
+    for name, value in sorted(response.headers.items()):
+        if name not in ("date", "x-request-id"):
+            headers.append((name, _without(value, values)))
+    return Answer(response.status_code, tuple(headers), _without(body, values))
+
+
+def _without(text: str, values: list[str]) -> str:
+    for value in values:
+        text = text.replace(value, "…")
+    # A page names the request, for whoever asks the operator about it.
+    return re.sub(r"\b[0-9a-f]{32}\b", "…", text)
+
+
+def is_page(route: str) -> bool:
+    """Say whether a route is for people rather than programs."""
+    return "/api/v1" not in route
+
+
+def call(client: httpx.Client, route: str, things: Things, **changes: Any) -> tuple[httpx.Response, list[str]]:
+    """Call a route with a school's things; `changes` replace `query`, `json` or `form`."""
+    method, _, path = route.partition(" ")
+    address, values = filled(path, things)
+    described = ROUTES[route]
+    parts: dict[str, Any] = {
+        "params": described.query and described.query(things),
+        "json": described.json and described.json(things),
+        "data": described.form and described.form(things),
+    }
+    parts |= changes
+    sent = {name: value for name, value in parts.items() if value is not None}
+    if method == "POST" and described.form is not None and not sent.get("data"):
+        sent["data"] = {"nothing": ""}
+    return client.request(method, address, **sent), values
+
+
+def outcome_of(response: httpx.Response) -> str:
+    """Say what became of somebody: "sign in", "refused" or "allowed"."""
+    location = response.headers.get("location", "")
+    if response.status_code == 401 or (response.status_code == 303 and location.startswith("/sign-in")):
+        return "sign in"
+    if response.status_code == 403 or (response.status_code == 303 and location.startswith("/join")):
+        return "refused"
+    return "allowed"
+
+
+def things_of(settings: Settings, school: School, *, teacher: str, student: str) -> Things:
+    """Return one of each thing of a school: a lesson of that student, taught by that teacher."""
+    with psycopg.connect(settings.database_url) as connection:
+        enter(connection, school.organization_id)
+        booking = _one(
+            connection,
+            "select b.id, b.reference, t.id, t.slug, l.id, l.slug from bookings b "
+            "join sessions s on s.id = b.session_id join appointment_types t on t.id = s.appointment_type_id "
+            "join locations l on l.id = s.location_id where b.student_id = %s and s.instructor_id = %s "
+            "and b.status = 'confirmed' order by b.starts_at limit 1",
+            school.members[student],
+            school.members[teacher],
+        )
+        (slug,) = _one(
+            connection, "select slug from instructor_profiles where member_id = %s", school.members[teacher]
+        )
+    booking_id, reference, type_id, type_slug, location_id, location_slug = booking
+    return Things(
+        member_id=school.members[teacher],
+        student_id=school.members[student],
+        type_id=type_id,
+        location_id=location_id,
+        booking_id=booking_id,
+        reference=reference,
+        type_slug=type_slug,
+        location_slug=location_slug,
+        instructor_slug=slug,
+        handle=slug,
+    )
+
+
+def _one(connection: Connection, query: str, *values: Any) -> tuple[Any, ...]:
+    row = connection.execute(query, values).fetchone()
+    assert row is not None, query
+    return tuple(row)

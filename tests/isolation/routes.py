@@ -1,0 +1,237 @@
+"""Every route of a school, who it is for, and how to call it: the table the route matrices go by.
+
+The routes themselves come from the router.  One that is not in `ROUTES` fails
+`test_every_route_says_who_it_is_for`, so a new one is covered as soon as
+somebody has written down whom they meant it for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from litestar.routes import HTTPRoute
+
+from coursecove.app import CourseCove
+
+Audience = Literal["everyone", "guests", "members", "staff", "admins"]
+#: "guests" are people who are signed in, members of the school or not.
+
+ROLES: dict[Audience, frozenset[str]] = {
+    "everyone": frozenset({"visitor", "stranger", "student", "instructor", "admin"}),
+    "guests": frozenset({"stranger", "student", "instructor", "admin"}),
+    "members": frozenset({"student", "instructor", "admin"}),
+    "staff": frozenset({"instructor", "admin"}),
+    "admins": frozenset({"admin"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """One of each thing that has an address, of one school (or of nobody)."""
+
+    member_id: uuid.UUID
+    student_id: uuid.UUID
+    type_id: uuid.UUID
+    location_id: uuid.UUID
+    booking_id: uuid.UUID
+    reference: str
+    type_slug: str
+    location_slug: str
+    instructor_slug: str
+    handle: str
+
+
+def like_nothing(things: Things) -> Things:
+    """Return names of the same shape and length that belong to nothing anywhere."""
+
+    def other(text: str) -> str:
+        return "".join("q" if c.isalpha() and c.islower() else c for c in text)
+
+    return replace(
+        things,
+        member_id=uuid.uuid4(),
+        student_id=uuid.uuid4(),
+        type_id=uuid.uuid4(),
+        location_id=uuid.uuid4(),
+        booking_id=uuid.uuid4(),
+        reference="ZZZZ-9ZZZ",
+        type_slug=other(things.type_slug),
+        location_slug=other(things.location_slug),
+        instructor_slug=other(things.instructor_slug),
+        handle=other(things.handle.rpartition("-")[0]) + "-aaaaaaaa",
+    )
+
+
+#: Which thing a path parameter names; slugs are told apart by what stands before them.
+_SLUGS = {
+    "/book/": "type_slug",
+    "/admin/types/": "type_slug",
+    "/admin/locations/": "location_slug",
+    "/admin/instructors/": "instructor_slug",
+    "/admin/hours/": "instructor_slug",
+}
+_PARAMETERS = {
+    "member_id": "member_id",
+    "type_id": "type_id",
+    "location_id": "location_id",
+    "booking_id": "booking_id",
+    "reference": "reference",
+    "handle": "handle",
+}
+
+
+def filled(path: str, things: Things) -> tuple[str, list[str]]:
+    """Return the path with the school's things in it, and the values put in."""
+    values = []
+    while "{" in path:
+        before, _, rest = path.partition("{")
+        name, _, after = rest.partition("}")
+        if name == "slug":
+            name = next(thing for prefix, thing in _SLUGS.items() if before.startswith(prefix))
+        else:
+            name = _PARAMETERS[name]
+        value = str(getattr(things, name))
+        values.append(value)
+        path = before + value + after
+    return path, values
+
+
+Body = Callable[[Things], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Whom a route is for, and a request it takes: query, JSON body or form fields, from a school's things."""
+
+    audience: Audience
+    query: Body | None = None
+    json: Body | None = None
+    form: Body | None = None
+
+
+def _nothing(_: Things) -> dict[str, Any]:
+    return {}
+
+
+def _new_type(things: Things) -> dict[str, Any]:
+    return {
+        "name": "Lesson of the matrix",
+        "duration_minutes": 30,
+        "location_ids": [str(things.location_id)],
+        "instructor_ids": [str(things.member_id)],
+    }
+
+
+def _booking(things: Things) -> dict[str, Any]:
+    return {
+        "appointment_type_id": str(things.type_id),
+        "starts_at": "2030-01-07T10:00:00Z",
+        "instructor_id": str(things.member_id),
+        "location_id": str(things.location_id),
+        "student_id": str(things.student_id),
+    }
+
+
+def _week(things: Things) -> dict[str, Any]:
+    return {
+        "windows": [
+            {
+                "weekday": 1,
+                "starts_minute": 600,
+                "ends_minute": 1200,
+                "location_id": str(things.location_id),
+            }
+        ]
+    }
+
+
+ROUTES: dict[str, Route] = {
+    # The API: the school and its people.
+    "GET /api/v1/organization": Route("everyone"),
+    "PATCH /api/v1/organization": Route("admins", json=lambda _: {"name": "Stillwater Yoga"}),
+    "GET /api/v1/me": Route("members"),
+    "GET /api/v1/members": Route("admins"),
+    "GET /api/v1/members/{member_id}": Route("admins"),
+    "PATCH /api/v1/members/{member_id}": Route("admins", json=lambda _: {"role": "instructor"}),
+    "GET /api/v1/instructors": Route("everyone"),
+    "GET /api/v1/instructors/{member_id}": Route("everyone"),
+    "PATCH /api/v1/instructors/{member_id}": Route("staff", json=lambda _: {"bio": "Teaches."}),
+    "GET /api/v1/instructors/{member_id}/qualifications": Route("staff"),
+    "PUT /api/v1/instructors/{member_id}/qualifications": Route(
+        "admins", json=lambda things: {"appointment_type_ids": [str(things.type_id)]}
+    ),
+    "GET /api/v1/instructors/{member_id}/weekly-hours": Route("staff"),
+    "PUT /api/v1/instructors/{member_id}/weekly-hours": Route("staff", json=_week),
+    # The API: the catalogue.
+    "GET /api/v1/appointment-types": Route("everyone"),
+    "POST /api/v1/appointment-types": Route("admins", json=_new_type),
+    "GET /api/v1/appointment-types/{type_id}": Route("everyone"),
+    "PATCH /api/v1/appointment-types/{type_id}": Route(
+        "admins",
+        json=lambda things: {
+            "description": "Slowly.",
+            "location_ids": [str(things.location_id)],
+            "instructor_ids": [str(things.member_id)],
+        },
+    ),
+    "POST /api/v1/appointment-types/{type_id}/archival": Route("admins"),
+    "DELETE /api/v1/appointment-types/{type_id}/archival": Route("admins"),
+    "GET /api/v1/locations": Route("everyone"),
+    "POST /api/v1/locations": Route("admins", json=lambda _: {"name": "Place of the matrix"}),
+    "GET /api/v1/locations/{location_id}": Route("everyone"),
+    "PATCH /api/v1/locations/{location_id}": Route("admins", json=lambda _: {"directions": "Left."}),
+    "POST /api/v1/locations/{location_id}/archival": Route("admins"),
+    "DELETE /api/v1/locations/{location_id}/archival": Route("admins"),
+    # The API: lessons.
+    "GET /api/v1/availability": Route(
+        "everyone", query=lambda things: {"appointment_type_id": str(things.type_id)}
+    ),
+    "GET /api/v1/bookings": Route("members"),
+    "POST /api/v1/bookings": Route("members", json=_booking),
+    "GET /api/v1/bookings/{booking_id}": Route("members"),
+    "POST /api/v1/bookings/{booking_id}/cancellation": Route("members", json=_nothing),
+    "GET /api/v1": Route("everyone"),
+    "GET /api/v1/openapi.json": Route("everyone"),
+    "GET /api/v1/docs": Route("everyone"),
+    # Pages: the way in and out.
+    "GET /sign-in": Route("everyone"),
+    "GET /sign-up": Route("everyone"),
+    "GET /sign-out": Route("everyone"),
+    "POST /sign-out": Route("everyone", form=_nothing),
+    "GET /join": Route("guests"),
+    "POST /join": Route("guests", form=_nothing),
+    "GET /branding.css": Route("everyone"),
+    # Pages: students.
+    "GET /": Route("everyone"),
+    "GET /book/{slug}": Route("everyone"),
+    "POST /book/{slug}": Route("members", form=lambda _: {"time": "2030-01-07T10:00:00Z"}),
+    "GET /lessons": Route("members"),
+    "GET /lessons/{reference}": Route("members"),
+    "GET /lessons/{reference}/calendar.ics": Route("members"),
+    "GET /lessons/{reference}/cancel": Route("members"),
+    "POST /lessons/{reference}/cancel": Route("members", form=_nothing),
+    # Pages: instructors.
+    "GET /teach": Route("staff"),
+    "GET /teach/lessons/{reference}": Route("staff"),
+    "GET /teach/lessons/{reference}/cancel": Route("staff"),
+    "POST /teach/lessons/{reference}/cancel": Route("staff", form=_nothing),
+    "GET /teach/hours": Route("staff"),
+    "POST /teach/hours": Route("staff", form=_nothing),
+    "GET /teach/profile": Route("staff"),
+    "POST /teach/profile": Route("staff", form=_nothing),
+}
+
+
+def routes_of(app: CourseCove) -> list[str]:
+    """Return every route of a school as "VERB /path/{parameter}", from the router."""
+    found = []
+    for route in app.school.routes:
+        assert isinstance(route, HTTPRoute), f"{route.path}: the matrices know nothing but HTTP"
+        for method in route.route_handler_map:
+            # OPTIONS is answered by the framework; the catch-all below the API is a 404 of its own.
+            if method not in ("OPTIONS", "HEAD") and route.path_format != "/api/v1/{path}":
+                found.append(f"{method} {route.path_format}")
+    return sorted(found)
