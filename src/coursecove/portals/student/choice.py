@@ -136,7 +136,7 @@ def read_instant(text: str, *, day: date | None = None, zone: str | None = None)
     """Return the instant of "2026-12-03T15:00Z", or of "16:00" on ``day`` in ``zone``; None when unreadable."""
     try:
         instant = datetime.fromisoformat(text)
-        return instant.astimezone(UTC) if instant.tzinfo else None
+        return instant.astimezone(UTC) if instant.tzinfo and _near(instant.year) else None
     except (ValueError, OverflowError):
         pass
     hours, _, minutes = text.partition(":")
@@ -153,5 +153,9 @@ def _date(text: str) -> date | None:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    # Whoever types a year of the far past or future gets the calendar of today instead.
-    return found if 2000 <= found.year <= 9000 else None
+    return found if _near(found.year) else None
+
+
+def _near(year: int) -> bool:
+    # Nothing is booked in the far past or future, and a calendar's arithmetic ends with the year 9999.
+    return 2000 <= year <= 9000
