@@ -8,14 +8,16 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from litestar.datastructures import State
 
 from coursecove.config import Settings
 from coursecove.resources import Resources, open_resources
 from coursecove.tenants.inbound.entities import lock
-from coursecove.webhooks import tasks
+from coursecove.webhooks import controllers, tasks
+from coursecove.webhooks.processing import Result
 from coursecove.webhooks.wakeups import process
 from tests.serving import free_port
-from tests.webhooks.support import Sender, event_row, new_id, rows, serving_inbox, user
+from tests.webhooks.support import Sender, event_row, new_id, note, rows, serving_inbox, user
 
 pytestmark = pytest.mark.anyio
 
@@ -53,8 +55,35 @@ async def test_many_stalled_events_do_not_keep_the_next_one_from_being_stored(
         answers = [*await stalled, answer]
     assert {answer.status_code for answer in answers} == {200}
     assert len(await rows(house, "select 1 from webhook_events")) == 41
-    # Seen with as many lanes as there are connections: more than a second.
     assert max(answer.elapsed.total_seconds() for answer in answers) < 1
+
+
+async def test_more_events_at_once_than_lanes_are_left_to_workers_instead_of_taking_every_connection(
+    house: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, most = 0, 0
+
+    async def stall(*_: object, **__: object) -> Result:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0.4)
+        inside -= 1
+        return Result("completed")
+
+    monkeypatch.setattr(controllers, "attempt", stall)
+    leases = [await note(house, "user.created", user(new_id("user"))) for _ in range(8)]
+    state = State()
+    results = await asyncio.gather(
+        *(controllers._try_now(house, state, lease, started=time.monotonic()) for lease in leases)
+    )
+    assert most == controllers.FAST_LANES < 5
+    said = [result.status for result in results]
+    assert (said.count("completed"), said.count("pending")) == (3, 5)
+    left = await rows(
+        house, "select 1 from webhook_events where status = 'pending' and next_attempt_at <= now()"
+    )
+    assert len(left) == 5
 
 
 async def test_a_row_lock_held_by_somebody_else_stalls_nobody_either(clerk: Sender, house: Resources) -> None:
