@@ -41,9 +41,11 @@ screenshots: $(VENV)/.dev browser ## Take the pictures of docs/screenshots from 
 
 lock: ## Pin the dependencies again, with hashes (needs uv)
 	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
-		--python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+		--python-version 3.11 pyproject.toml -o requirements.lock
 	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
-		--python-version 3.11 --extra dev --extra test -c requirements.lock pyproject.toml -o requirements-dev.lock
+		--python-version 3.11 --extra dev -c requirements.lock pyproject.toml -o requirements-demo.lock
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+		--python-version 3.11 --extra dev --extra test -c requirements-demo.lock pyproject.toml -o requirements-dev.lock
 
 browser: $(VENV)/.dev
 	@sh scripts/install_browser.sh
@@ -59,9 +61,9 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "The environment could not be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
-$(VENV)/.demo: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.demo: requirements-demo.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what CourseCove needs …"
-	@$(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements-demo.lock
 	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 

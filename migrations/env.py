@@ -8,7 +8,9 @@ from sqlalchemy import create_engine, text
 from coursecove.db.session import sqlalchemy_url
 
 url = context.config.attributes["database_owner_url"]
-engine = create_engine(sqlalchemy_url(url), connect_args={"application_name": "coursecove migrate"})
+engine = create_engine(
+    sqlalchemy_url(url), connect_args={"application_name": "coursecove migrate", "prepare_threshold": None}
+)
 
 with engine.connect() as connection:
     # Two deployments that start at once must not migrate at once.

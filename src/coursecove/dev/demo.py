@@ -258,6 +258,8 @@ def run_services(environ: Mapping[str, str]) -> None:
     from coursecove.dev.services import serve
 
     settings = load_settings(environ)
+    if settings.app_env == "production":
+        raise SystemExit("The stand-in for Clerk and the mailbox are for development; this is production.")
     ports = [int(text) for text in environ.get(_HELD, "").split(",") if text.isdigit()]
     if len(ports) != 3:
         raise SystemExit("Start the demo first (make demo): it chooses the addresses of these services.")
