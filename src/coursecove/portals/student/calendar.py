@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -39,7 +39,6 @@ class Calendar:
     day_place: str | None = None
     # {"text", "href"} of the next free time; only where the month or the chosen day has none.
     next_free: dict[str, str] | None = None
-    slots: list[SlotView] = field(default_factory=list)
 
 
 async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member | None) -> Calendar:
@@ -78,7 +77,6 @@ async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member |
         day=day,
         day_title=long_day(day, choice.zone) if day else None,
         groups=_groups(choice, by_day.get(day, [])) if day else [],
-        slots=slots,
     )
     if choice.place is None:
         calendar.day_place = _only_place(by_day.get(day, []) if day else [])
