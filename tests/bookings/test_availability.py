@@ -87,6 +87,18 @@ def test_a_student_is_not_offered_the_times_of_their_own_lessons_with_others(des
     assert _times(desk.slots("Violin lesson", berlin(6, 14), student_id=leo))[0] == "14:45"
 
 
+def test_a_lesson_that_began_before_the_window_still_blocks_it(desk: Desk) -> None:
+    """For its instructor with the buffer, and for its student without."""
+    desk.add_type("Sight-reading", [IDA], duration_minutes=30, start_interval_minutes=5)
+    desk.add_type("Long rehearsal", [IDA], duration_minutes=240, buffer_after_minutes=60)
+    desk.book(MIA, "Long rehearsal", berlin(10, 14))
+    # Taught until 18:00, kept free until 19:00, which is when the day ends: nothing is left of the afternoon.
+    assert desk.slots("Sight-reading", berlin(10, 17, 50), days=0.1) == []
+    desk.book(LEO, "Guitar lesson", berlin(12, 15))
+    leo = desk.school.members[LEO]
+    assert _times(desk.slots("Sight-reading", berlin(12, 15, 10), student_id=leo))[0] == "15:30"
+
+
 def test_minimum_notice_counts_to_the_second(desk: Desk, travel: Callable[[datetime], None]) -> None:
     nine = berlin(11, 9)
     travel(nine - timedelta(minutes=120))
