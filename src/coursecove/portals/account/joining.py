@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency, Provide
@@ -27,7 +28,7 @@ async def join_page(
     """Ask a signed-in stranger whether they want to be a student here."""
     target = local_path(return_to)
     if isinstance(identity_of(request), SignedOut):
-        return redirect(request, f"/sign-in?return_to={target}")
+        return redirect(request, f"/sign-in?return_to={quote(target, safe='/')}")
     if viewer is not None:
         return redirect(request, target)
     page = page_context(request, f"Join {organization.name}")
@@ -43,6 +44,6 @@ async def join(
     target = local_path(values.get("return_to"))
     identity = identity_of(request)
     if isinstance(identity, SignedOut):
-        return redirect(request, f"/sign-in?return_to={target}")
+        return redirect(request, f"/sign-in?return_to={quote(target, safe='/')}")
     await enrolment.join(request.app.state.resources, organization, identity.claims.user_id)
     return redirect(request, target, flash=f"Welcome to {organization.name}!")
