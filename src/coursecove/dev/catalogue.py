@@ -134,7 +134,8 @@ HARMONY = Catalogue(
             "https://meet.example.com/ida-berg",
             (
                 ((1, 2, 3, 4), "09:00", "12:30", "Studio Linden"),
-                ((1, 2, 3, 4), "14:00", "19:00", "Studio Linden"),
+                ((1, 2, 4), "14:00", "19:00", "Studio Linden"),
+                ((3,), "15:00", "20:00", None),
                 ((5,), "10:00", "15:00", None),
             ),
         ),
@@ -143,7 +144,8 @@ HARMONY = Catalogue(
             "Tomás grew up between flamenco and church organ. Guitar, piano, and a great many songs by heart.",
             "https://meet.example.com/tomas-rey",
             (
-                ((2, 3, 4, 5), "12:00", "20:00", "Kreuzberg Hall"),
+                ((2, 3, 5), "12:00", "20:00", "Kreuzberg Hall"),
+                ((4,), "12:00", "18:00", None),
                 ((6,), "10:00", "14:00", "Kreuzberg Hall"),
             ),
         ),
