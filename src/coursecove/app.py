@@ -17,8 +17,9 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
+from litestar.routes import BaseRoute
 from litestar.static_files import create_static_files_router
-from litestar.types import ASGIApp, Receive, Send
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Send
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import coursecove.tenants.inbound  # noqa: F401 - registers what the events of Clerk mean
@@ -91,9 +92,23 @@ def _openapi() -> OpenAPIConfig:
             Tag("People", "Members, instructors, qualifications and hours."),
             Tag("Bookings", "Free times and booked lessons."),
         ],
-        path="/api/v1",
+        openapi_router=_DocumentRouter("/api/v1", route_handlers=[], include_in_schema=False),
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
     )
+
+
+class _DocumentRouter(Router):
+    """Holds the OpenAPI document and nothing more.
+
+    Litestar adds a catch-all beside it that answers every unknown address of
+    the API with a page; here those are problem documents like all others.
+    """
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Register a handler, unless it is the catch-all."""
+        if "/{path:str}" in getattr(value, "paths", ()):
+            return []
+        return super().register(value)
 
 
 def _litestar(handlers: list[Any], **options: Any) -> Litestar:

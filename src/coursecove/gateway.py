@@ -23,7 +23,7 @@ from litestar.types import HTTPScope, Message, Receive, Send
 
 from coursecove import problems
 from coursecove.config import Settings
-from coursecove.errors import CourseCoveError, Forbidden, NotFound
+from coursecove.errors import CourseCoveError, Forbidden, Malformed, NotFound
 from coursecove.identity.authentication import Authenticator, Handshake, SignedOut
 from coursecove.identity.requests import RequestFacts
 from coursecove.tenants.directory import Directory
@@ -74,15 +74,21 @@ class Gateway:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 4404, "reason": ""})
             return
+        scope.setdefault("state", {})
         send = self._secured(scope, send)
         try:
             await self._route(scope, receive, send)
-        except CourseCoveError as error:
-            await self._refuse(scope, send, error)
+        except Exception as error:
+            if scope["state"].get("answering"):
+                raise
+            # The routes answer their own failures: this one came before them.
+            await self._refuse(scope, send, problems.as_expected(error) or _logged(error))
 
     async def _route(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        state = scope.setdefault("state", {})
+        state = scope["state"]
+        if "\0" in path:
+            raise Malformed("An address has no NUL characters.")
         if path.startswith(_ANY_HOST) or path == "/metrics":
             state["organization"], state["identity"] = None, SignedOut("not-asked")
             await self.platform(scope, receive, send)
@@ -126,7 +132,8 @@ class Gateway:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                state = scope.get("state", {})
+                state = scope["state"]
+                state["answering"] = True
                 headers = list(message["headers"])
                 names = {name.lower() for name, _ in headers}
                 for line in state.get("set_cookies", ()):
@@ -144,6 +151,19 @@ class Gateway:
             await send(message)
 
         return secured
+
+
+class Defect(CourseCoveError):
+    """Something nobody expected; what it was is in the log."""
+
+    code = "internal"
+    status = 500
+    title = "Something went wrong on our side"
+
+
+def _logged(error: Exception) -> Defect:
+    log.error("unexpected_failure", exc_info=error)
+    return Defect()
 
 
 class UnknownSchool(NotFound):
@@ -190,7 +210,10 @@ def _refuse_cross_site(scope: HTTPScope, facts: RequestFacts, origin: str) -> No
     does not tell schools apart; the Origin header does.  A request without
     cookies carries nobody's authority but its own.
     """
-    if scope["method"] in _SAFE_METHODS or facts.authorization or not facts.cookies:
+    # Other schemes than Bearer say nothing about who is asking: a browser sends the password of
+    # a protected site along with any form, and the cookies stay the identity.
+    bearer = (facts.authorization or "").strip().lower().startswith("bearer ")
+    if scope["method"] in _SAFE_METHODS or bearer or not facts.cookies:
         return
     headers = dict(scope["headers"])
     sent_from = headers.get(b"origin", b"").decode("latin-1")

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar.exceptions import HTTPException, ValidationException
+from psycopg.errors import CharacterNotInRepertoire, UntranslatableCharacter
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -51,12 +52,18 @@ def as_expected(error: BaseException) -> CourseCoveError | None:
         return _from_validation(error)
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError):
         return Unavailable("The database did not answer in time. Please try again in a moment.")
-    if isinstance(error, DBAPIError) and "NUL" in str(error.orig):
-        # Postgres stores no NUL in text; psycopg says so before sending.
+    if isinstance(error, DBAPIError) and _is_about_text(error.orig):
         return Malformed("Text must not contain NUL characters.")
-    if isinstance(error, UnicodeEncodeError):
+    if isinstance(error, UnicodeError):
         return Malformed("Text must be valid Unicode.")
+    if isinstance(error, RecursionError) and "deserializing" in str(error):
+        return Malformed("The body is nested too deeply.")
     return None
+
+
+def _is_about_text(error: BaseException | None) -> bool:
+    # Postgres stores no NUL: psycopg says so before sending text, the server for JSON.
+    return isinstance(error, CharacterNotInRepertoire | UntranslatableCharacter) or "NUL" in str(error)
 
 
 def _from_validation(error: ValidationException) -> CourseCoveError:

@@ -25,8 +25,7 @@ from coursecove.config import Settings, project_data
 from coursecove.identity.authentication import SignedIn
 from coursecove.portals import formatting
 from coursecove.tenants.guards import identity_of
-from coursecove.tenants.models import Member
-from coursecove.tenants.schemas import OrganizationView
+from coursecove.tenants.schemas import MemberView, OrganizationView
 
 AnyRequest = Request[Any, Any, Any]
 _ZONES = frozenset(available_timezones())
@@ -86,7 +85,7 @@ def viewer_zone(request: AnyRequest, default: str) -> str:
     return zone if zone in _ZONES else default
 
 
-def _portals(member: Member, current: str) -> list[dict[str, Any]]:
+def _portals(member: MemberView, current: str) -> list[dict[str, Any]]:
     found = [("student", "Book lessons", "/")]
     if member.role in ("instructor", "admin"):
         found.append(("teach", "Teaching", "/teach"))
@@ -116,7 +115,7 @@ def page_context(
     settings: Settings = request.app.state.resources.settings
     state = request.scope["state"]
     organization: OrganizationView | None = state.get("organization")
-    member: Member | None = state.get("member")
+    member: MemberView | None = state.get("member")
     path = request.url.path
     viewer = None
     if member is not None:

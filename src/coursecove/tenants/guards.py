@@ -18,7 +18,7 @@ from coursecove.errors import Forbidden, Unauthenticated
 from coursecove.identity.authentication import SignedIn, SignedOut
 from coursecove.tenants.errors import NotAMember
 from coursecove.tenants.models import Member
-from coursecove.tenants.service import find_member
+from coursecove.tenants.service import find_member, member_view
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -35,8 +35,9 @@ async def maybe_member(request: AnyRequest, session: NamedDependency[AsyncSessio
     if isinstance(identity, SignedOut):
         return None
     member = await find_member(session, identity.claims.user_id)
-    # For the layout, which shows who is signed in on error pages too.
-    request.scope["state"]["member"] = member
+    # For the layout, which shows who is signed in on error pages too. A view, because a failed
+    # write takes every row that was read out of reach.
+    request.scope["state"]["member"] = member_view(member) if member else None
     return member
 
 

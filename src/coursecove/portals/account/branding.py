@@ -13,6 +13,6 @@ def branding(organization: NamedDependency[OrganizationView]) -> Response[str]:
     """Return the custom property that every other colour of the page is derived from."""
     return Response(
         f":root{{--brand:{organization.accent_color}}}\n",
-        media_type="text/css; charset=utf-8",
+        media_type="text/css",
         headers={"Cache-Control": "public, max-age=60", "Vary": "Host"},
     )
