@@ -136,10 +136,15 @@ def money(cents: int | None, currency: str | None) -> str:
     if cents == 0:
         return "Free"
     symbol = _SYMBOLS.get(currency, f"{currency} ")
-    if currency in _WHOLE:
+    if not minor_digits(currency):
         return f"{symbol}{cents:,}"
     whole, rest = divmod(cents, 100)
     return f"{symbol}{whole:,}" + (f".{rest:02}" if rest else "")
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals prices in ``currency`` have: 2, or 0 where there is no minor unit."""
+    return 0 if currency in _WHOLE else 2
 
 
 def initials(name: str) -> str:

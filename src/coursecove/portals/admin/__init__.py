@@ -1,7 +1,27 @@
-"""The admin portal."""
+"""What admins come for: the week, the catalogue, the people, the school itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
-HANDLERS: list[Any] = []
+from coursecove.portals.admin.appointment_types import TypePages
+from coursecove.portals.admin.booking_for import StaffBookingPages
+from coursecove.portals.admin.bookings import LessonPages
+from coursecove.portals.admin.invitations import InvitationPages
+from coursecove.portals.admin.locations import LocationPages
+from coursecove.portals.admin.overview import overview
+from coursecove.portals.admin.people import PeoplePages
+from coursecove.portals.admin.school import SchoolPages
+from coursecove.portals.admin.teaching import TeachingPages
+
+HANDLERS: list[Any] = [
+    overview,
+    StaffBookingPages,
+    LessonPages,
+    TypePages,
+    LocationPages,
+    InvitationPages,
+    PeoplePages,
+    TeachingPages,
+    SchoolPages,
+]

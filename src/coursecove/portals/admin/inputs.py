@@ -1,0 +1,78 @@
+"""Words and numbers as admins type them: spans in a unit of their choice, prices in major units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coursecove.errors import Invalid
+from coursecove.portals.formatting import minor_digits
+from coursecove.portals.forms import whole_number
+from coursecove.text import is_storable
+
+# What no price or span reaches; keeps absurd input out of the arithmetic.
+_MOST_DIGITS = 9
+UNITS = {"minutes": 1, "hours": 60, "days": 1440}
+UNIT_OPTIONS = [{"value": unit, "label": unit} for unit in UNITS]
+
+
+def spoken_span(minutes: int) -> tuple[str, str]:
+    """Return minutes as an amount and the largest unit that says them exactly; a day is 24 hours."""
+    if minutes and minutes % 1440 == 0 and minutes > 1440:
+        return str(minutes // 1440), "days"
+    return (str(minutes // 60), "hours") if minutes % 60 == 0 else (str(minutes), "minutes")
+
+
+def span_in(unit: str) -> Callable[[str], int]:
+    """Return a parser of amounts in ``unit`` as minutes; it raises ValueError with the sentence to show."""
+
+    def parse(text: str) -> int:
+        if unit not in UNITS:
+            raise ValueError("Choose minutes, hours or days.")
+        return _limited(text) * UNITS[unit]
+
+    return parse
+
+
+def number(text: str) -> int:
+    """Read a whole number of a sane length; raises ValueError with the sentence to show."""
+    return _limited(text)
+
+
+def spoken_price(cents: int | None, currency: str) -> str:
+    """Return minor units as they are typed: "45", "45.50", and "" for no price."""
+    if cents is None:
+        return ""
+    whole, rest = divmod(cents, 10 ** minor_digits(currency))
+    return f"{whole}.{rest:02}" if rest else str(whole)
+
+
+def price_in(currency: str) -> Callable[[str], int]:
+    """Return a parser of "45", "45.50" and "45,50" as minor units of ``currency``."""
+    digits = minor_digits(currency)
+
+    def parse(text: str) -> int:
+        whole, point, rest = text.replace(",", ".").partition(".")
+        readable = whole.isascii() and whole.isdecimal() and len(whole) <= _MOST_DIGITS
+        if point:
+            readable &= rest.isascii() and rest.isdecimal() and len(rest) <= digits
+        if not readable:
+            raise ValueError(
+                "Enter an amount such as 45 or 45.50." if digits else "Enter an amount such as 4500."
+            )
+        return int(whole + rest.ljust(digits, "0"))
+
+    return parse
+
+
+def check_characters(values: Mapping[str, Any]) -> None:
+    """Raise :class:`Invalid` at every field with characters no database keeps."""
+    wrong = [name for name, value in values.items() if isinstance(value, str) and not is_storable(value)]
+    if wrong:
+        raise Invalid(fields=dict.fromkeys(wrong, "Remove the characters that cannot be shown."))
+
+
+def _limited(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError("Enter a whole number.")
+    return whole_number(text)
