@@ -90,9 +90,10 @@ def run_worker(settings: Settings, *, threads: int = THREADS) -> None:
     Jobs that are cut off are taken up again: their rows are still due.  Redis
     and Postgres may be away at the start and at any time after.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked before any thread begins and waited for below: the kernel hands a
+    # signal to whichever thread it likes, and only the main one would act on it.
+    stops = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     broker = make_broker(settings.redis_url)
     household = Household(settings)
     broker.add_middleware(household)
@@ -100,9 +101,7 @@ def run_worker(settings: Settings, *, threads: int = THREADS) -> None:
     worker = Worker(broker, worker_threads=threads, worker_timeout=IDLE_MILLISECONDS)
     worker.start()
     log.info("worker_started", threads=threads, jobs=sorted(jobs.REGISTRY), periodic=sorted(periodic.REGISTRY))
-    # In slices, because an untimed wait keeps the signal from being seen on some systems.
-    while not stop.wait(1.0):
-        pass
+    signal.sigwait(stops)
     log.info("worker_stopping")
     _end_by_force_after(FORCE_SECONDS)
     worker.stop(timeout=int(FINISH_SECONDS * 1000))
