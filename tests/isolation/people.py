@@ -11,6 +11,7 @@ import httpx
 import psycopg
 
 from coursecove.config import Settings
+from coursecove.tenants.handles import handle_of
 from tests.factories.world import School
 from tests.isolation.databases import Connection, enter
 from tests.isolation.routes import ROUTES, Things, filled
@@ -98,8 +99,10 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.members[student],
             school.members[teacher],
         )
-        (slug,) = _one(
-            connection, "select slug from instructor_profiles where member_id = %s", school.members[teacher]
+        (name,) = _one(
+            connection,
+            "select given_name || ' ' || family_name from members where id = %s",
+            school.members[teacher],
         )
     booking_id, reference, type_id, type_slug, location_id, location_slug = booking
     return Things(
@@ -111,8 +114,7 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         reference=reference,
         type_slug=type_slug,
         location_slug=location_slug,
-        instructor_slug=slug,
-        handle=slug,
+        handle=handle_of(school.members[teacher], name),
     )
 
 

@@ -40,7 +40,6 @@ class Things:
     reference: str
     type_slug: str
     location_slug: str
-    instructor_slug: str
     handle: str
 
 
@@ -60,8 +59,8 @@ def like_nothing(things: Things) -> Things:
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
         location_slug=other(things.location_slug),
-        instructor_slug=other(things.instructor_slug),
-        handle=other(things.handle.rpartition("-")[0]) + "-aaaaaaaa",
+        # The name in front of the code is for readers only.
+        handle=things.handle.rpartition("-")[0] + "-aaaaaaaa",
     )
 
 
@@ -70,8 +69,6 @@ _SLUGS = {
     "/book/": "type_slug",
     "/admin/types/": "type_slug",
     "/admin/locations/": "location_slug",
-    "/admin/instructors/": "instructor_slug",
-    "/admin/hours/": "instructor_slug",
 }
 _PARAMETERS = {
     "member_id": "member_id",
@@ -222,6 +219,54 @@ ROUTES: dict[str, Route] = {
     "POST /teach/hours": Route("staff", form=_nothing),
     "GET /teach/profile": Route("staff"),
     "POST /teach/profile": Route("staff", form=_nothing),
+    # Pages: admins.
+    **dict.fromkeys(
+        (
+            "GET /admin",
+            "GET /admin/bookings",
+            "GET /admin/bookings/new",
+            "GET /admin/bookings/{reference}",
+            "GET /admin/bookings/{reference}/cancel",
+            "GET /admin/locations",
+            "GET /admin/locations/new",
+            "GET /admin/locations/{slug}",
+            "GET /admin/locations/{slug}/archive",
+            "GET /admin/people",
+            "GET /admin/people/invite",
+            "GET /admin/people/{handle}",
+            "GET /admin/people/{handle}/hours",
+            "GET /admin/people/{handle}/profile",
+            "GET /admin/people/{handle}/qualifications",
+            "GET /admin/people/{handle}/role",
+            "GET /admin/school",
+            "GET /admin/types",
+            "GET /admin/types/new",
+            "GET /admin/types/{slug}",
+            "GET /admin/types/{slug}/archive",
+        ),
+        Route("admins"),
+    ),
+    **dict.fromkeys(
+        (
+            "POST /admin/bookings/new",
+            "POST /admin/bookings/{reference}/cancel",
+            "POST /admin/locations/new",
+            "POST /admin/locations/{slug}",
+            "POST /admin/locations/{slug}/archive",
+            "POST /admin/locations/{slug}/restore",
+            "POST /admin/people/invite",
+            "POST /admin/people/{handle}/hours",
+            "POST /admin/people/{handle}/profile",
+            "POST /admin/people/{handle}/qualifications",
+            "POST /admin/people/{handle}/role",
+            "POST /admin/school",
+            "POST /admin/types/new",
+            "POST /admin/types/{slug}",
+            "POST /admin/types/{slug}/archive",
+            "POST /admin/types/{slug}/restore",
+        ),
+        Route("admins", form=_nothing),
+    ),
 }
 
 
