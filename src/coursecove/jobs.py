@@ -27,6 +27,7 @@ from dramatiq.middleware import (
     ShutdownNotifications,
     TimeLimit,
 )
+from redis import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import after_commit
@@ -79,10 +80,10 @@ def make_broker(redis_url: str) -> RedisBroker:
         AsyncIO(),
     ]
     return RedisBroker(  # type: ignore[no-untyped-call]
-        url=redis_url,
+        # A client of our own: beside a URL the broker ignores time limits, and a
+        # Redis that does not answer would hold whoever sends for five seconds.
+        client=Redis.from_url(redis_url, socket_connect_timeout=1, socket_timeout=2),
         middleware=middleware,
-        socket_connect_timeout=1,
-        socket_timeout=2,
         namespace="coursecove",
     )
 
