@@ -121,9 +121,23 @@ def enqueue(session: AsyncSession, job: Job, **ids: uuid.UUID | str | int) -> No
         ids = {"organization_id": organization_id, **ids}
 
     async def send() -> None:
-        await queue.send(job, **ids)
+        # In the background: the work is durable and a sweep knows of it, so a
+        # Redis that hangs must not hold up anybody's answer.
+        task = asyncio.create_task(queue.send(job, **ids))
+        _under_way.add(task)
+        task.add_done_callback(_sent)
 
     after_commit(session, send)
+
+
+# The event loop keeps weak references only.
+_under_way: set[asyncio.Task[None]] = set()
+
+
+def _sent(task: asyncio.Task[None]) -> None:
+    _under_way.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("wake_up_not_sent", error=type(error).__name__)
 
 
 def declare_actors(broker: RedisBroker, resources: Callable[[], Resources]) -> None:

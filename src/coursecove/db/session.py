@@ -60,6 +60,8 @@ def _engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
         # A restarted Postgres leaves dead connections in the pool; asking first
         # costs one empty round trip and saves a person an error page.
         pool_pre_ping=True,
+        # What a failed statement was about is personal data; logs get the statement.
+        hide_parameters=True,
         connect_args={
             # Server-side prepared statements break behind pgbouncer in
             # transaction mode (180 errors of 1200 at the default, none so).

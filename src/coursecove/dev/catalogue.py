@@ -134,8 +134,7 @@ HARMONY = Catalogue(
             "https://meet.example.com/ida-berg",
             (
                 ((1, 2, 3, 4), "09:00", "12:30", "Studio Linden"),
-                ((1, 2, 4), "14:00", "19:00", "Studio Linden"),
-                ((3,), "15:00", "20:00", None),
+                ((1, 2, 3, 4), "14:00", "19:00", "Studio Linden"),
                 ((5,), "10:00", "15:00", None),
             ),
         ),
