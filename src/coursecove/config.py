@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -98,7 +99,11 @@ def _frontend_api_host(key: str) -> str:
 
 def _with_user(url: str, user: str) -> str:
     """Return the same database URL for another role that shares its password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Complained about already; the start ends with the complaints.
+        return url
     credentials, at, host = parts.netloc.rpartition("@")
     password = credentials.partition(":")[2] if at else ""
     userinfo = f"{user}:{password}" if password else user
@@ -183,6 +188,31 @@ def _check_webhook_secret(value: str) -> str | None:
     return None
 
 
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _check_networks(value: str) -> str | None:
+    for name in _names(value):
+        try:
+            ip_network(name, strict=False)
+        except ValueError:
+            return "must be addresses or networks separated by commas, as in 10.0.0.0/8, 192.168.1.7"
+    return None
+
+
+def _is_public_key(pem: str) -> bool:
+    # Imported here: most deployments fetch the keys, and every command reads the settings.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        return isinstance(load_pem_public_key(pem.encode()), RSAPublicKey)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+
+
 def _one_of(*allowed: str) -> Callable[[str], str | None]:
     return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
 
@@ -247,7 +277,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         )
     # A PEM in an environment variable often arrives with its line breaks escaped.
     jwt_key = read.text("CLERK_JWT_KEY", "").replace("\\n", "\n") or None
-    if jwt_key and "-----BEGIN PUBLIC KEY-----" not in jwt_key:
+    if jwt_key and not _is_public_key(jwt_key):
         read.problems.append("CLERK_JWT_KEY must be a PEM public key (-----BEGIN PUBLIC KEY-----)")
     clerk_api_url = read.text(
         "CLERK_API_URL", "https://api.clerk.com/v1", check=_check_url("https", "http")
@@ -280,7 +310,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         smtp_url=smtp_url,
         mail_from=mail_from,
         mailbox_url=read.text("MAILBOX_URL", "", check=_check_url("http", "https")) or None,
-        trusted_proxies=tuple(p.strip() for p in read.text("TRUSTED_PROXIES", "").split(",") if p.strip()),
+        trusted_proxies=_names(read.text("TRUSTED_PROXIES", "", check=_check_networks)),
         metrics_token=read.text("METRICS_TOKEN", "") or None,
         log_format=read.text(
             "LOG_FORMAT",
