@@ -70,6 +70,12 @@ class Filters:
             )
         )
 
+    @property
+    def folded(self) -> bool:
+        """Say whether one of the filters that are folded away is in use, or wrong."""
+        given = self.status or self.instructor or self.type or self.from_text or self.until_text
+        return bool(given or self.errors) or self.latest_first != (self.show == "past")
+
     def query(self, **changes: str | None) -> dict[str, str | None]:
         """Return the filters as the parts of an address, without the page."""
         # With dates of one's own the list is of all lessons, so the tab need not be said.

@@ -9,6 +9,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings import service as bookings
@@ -245,7 +246,7 @@ def _confirm(
         when=choice.clocks.when(slot.starts_at, slot.ends_at),
         time_value=instant_text(slot.starts_at),
         back_href=choice.href(day=choice.day),
-        cancel_until=choice.clocks.moment(until),
+        cancel_until=choice.clocks.moment(until) if until >= clock.now() else None,
         note=note,
         note_error=error,
     )

@@ -179,8 +179,6 @@ async def _cancel_page(
         "admin/booking_cancel.html",
         page,
         form=form,
-        # Staff may cancel later than the student could; whoever does should know.
-        past_cut_off=clock.now() > booking.cancel_until,
         status_code=status_code,
     )
 
@@ -219,6 +217,8 @@ async def _draw(
         map_href=map_href(booking.location) if booking.location else None,
         booked_at=clocks.moment(booking.confirmed_at),
         cancelled_at=clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
+        # Staff may cancel later than the student could; whoever does should know.
+        past_cut_off=clock.now() > booking.cancel_until,
         cancel_until=clocks.moment(booking.cancel_until),
         **context,
     )

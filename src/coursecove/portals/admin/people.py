@@ -96,8 +96,9 @@ class PeoplePages(Controller):
     ) -> Response[Any]:
         """Show who somebody is, with their next lessons."""
         member = await get_member_by_handle(session, handle)
+        profile = (await tenants.instructors_by_id(session, [member.id])).get(member.id)
         taught = None
-        if member.role != "student":
+        if profile is not None:
             taught = await _cards(request, session, organization, by, instructor_id=member.id)
         return render(
             request,
@@ -107,6 +108,7 @@ class PeoplePages(Controller):
             joined=day(member.joined_at, organization.time_zone, year=True),
             role_options=[{"value": r["value"], "label": r["label"]} for r in ROLE_OPTIONS],
             taught=taught,
+            taught_href=address("/admin/bookings", {"instructor": profile.slug}) if profile else None,
             taken=await _cards(request, session, organization, by, student_id=member.id),
         )
 
