@@ -12,6 +12,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.tenants import guards, service
+from coursecove.tenants.guards import AnyRequest
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import (
     InstructorProfileUpdate,
@@ -86,12 +87,15 @@ class OrganizationController(Controller):
     @patch(operation_id="update_organization", summary="Change the school")
     async def update_organization(
         self,
+        request: AnyRequest,
         session: NamedDependency[AsyncSession],
         by: NamedDependency[Member],
         data: JSONBody[OrganizationUpdate],
     ) -> OrganizationOut:
         """Change name, zone, currency, colour or enrolment; for admins."""
-        return _organization_out(await service.update_organization(session, data, by=by))
+        changed = await service.update_organization(session, data, by=by)
+        request.app.state.directory.forget_after_commit(session, changed.slug)
+        return _organization_out(changed)
 
 
 class MeController(Controller):

@@ -13,8 +13,9 @@ import time
 from collections import OrderedDict
 
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.db.session import Database
+from coursecove.db.session import Database, after_commit
 from coursecove.tenants.models import Organization
 from coursecove.tenants.schemas import OrganizationView
 from coursecove.tenants.service import organization_view
@@ -47,9 +48,13 @@ class Directory:
             task.add_done_callback(lambda _: self._asking.pop(slug, None))
         return await asyncio.shield(task)
 
-    def forget(self, slug: str) -> None:
-        """Ask again next time: the school has just changed here."""
-        self._known.pop(slug, None)
+    def forget_after_commit(self, session: AsyncSession, slug: str) -> None:
+        """Ask again once this unit of work is durable: it changes the school."""
+
+        async def forget() -> None:
+            self._known.pop(slug, None)
+
+        after_commit(session, forget)
 
     async def _ask(self, slug: str) -> OrganizationView | None:
         async with self._database.platform_scope() as session:

@@ -8,7 +8,6 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.db.session import after_commit
 from coursecove.portals.admin.inputs import check_characters
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.forms import Form, attempt, convert, read_form
@@ -106,9 +105,6 @@ class SchoolPages(Controller):
         """Save them; the next page shows the change already."""
         form = Form(await read_form(request))
 
-        async def forget() -> None:
-            request.app.state.directory.forget(organization.slug)
-
         async def verb() -> OrganizationView:
             check_characters(form.values)
             typed = {
@@ -122,8 +118,7 @@ class SchoolPages(Controller):
         _, refused = await attempt(session, form, verb)
         if refused is not None:
             return _draw(request, refused, status_code=422)
-        # Not before the change is durable: who asks in between would remember the old one.
-        after_commit(session, forget)
+        request.app.state.directory.forget_after_commit(session, organization.slug)
         return redirect(request, "/admin/school", flash="The school’s settings are saved.")
 
 
