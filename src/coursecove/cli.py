@@ -56,6 +56,19 @@ class _Commands(click.Group):
             return command
         return super().get_command(ctx, cmd_name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a database that cannot be reached ends it with one line."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            import psycopg
+            from sqlalchemy.exc import OperationalError
+
+            if not isinstance(error, psycopg.OperationalError | OperationalError):
+                raise
+            reason = str(getattr(error, "orig", error)).splitlines()[0]
+            raise SystemExit(f"The database does not answer: {reason}") from None
+
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="coursecove")
@@ -159,12 +172,12 @@ def db_url(role: str) -> None:
     click.echo(_url(settings_or_exit(), role))
 
 
-@db.command("shell")
+@db.command("shell", context_settings={"ignore_unknown_options": True})
 @click.option("--role", type=_ROLES, default="app", show_default=True)
 @click.option("--organization", help="Enter this school: its rows become visible to the app role.")
 @click.argument("arguments", nargs=-1)
 def db_shell(role: str, organization: str | None, arguments: tuple[str, ...]) -> None:
-    """Open psql on the database in use; further ARGUMENTS go to psql."""
+    """Open psql on the database in use; further ARGUMENTS go to psql, as in -c 'select now()'."""
     import shutil
 
     settings = settings_or_exit()
@@ -181,7 +194,9 @@ def db_shell(role: str, organization: str | None, arguments: tuple[str, ...]) ->
     if organization:
         organization_id = asyncio.run(_organization_id(settings, organization))
         environ["PGOPTIONS"] = f"-c app.organization_id={organization_id}"
-    without_password = f"postgresql://{parts.username}@{parts.hostname}:{parts.port or 5432}{parts.path}"
+    # The password would be seen in the list of processes; everything else of the address stays.
+    host = parts.netloc.rpartition("@")[2]
+    without_password = parts._replace(netloc=f"{parts.username}@{host}").geturl()
     sys.exit(subprocess.call([program, without_password, *arguments], env=environ))  # noqa: S603
 
 
@@ -262,6 +277,11 @@ def dev_services() -> None:
 @click.option("--email", required=True, help="Whose token, for example mia@example.com.")
 def dev_token(organization: str, email: str) -> None:
     """Print a session token for API calls, made by the running stand-in; it lives for a minute."""
+    from coursecove.dev.clerk.session_tokens import NoSuchPerson
     from coursecove.dev.demo import token_for
 
-    click.echo(token_for(environment(), settings_or_exit(), organization=organization, email=email))
+    try:
+        token = token_for(environment(), settings_or_exit(), organization=organization, email=email)
+    except NoSuchPerson as error:
+        raise SystemExit(str(error)) from None
+    click.echo(token)
