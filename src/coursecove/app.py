@@ -92,6 +92,8 @@ def _openapi() -> OpenAPIConfig:
             Tag("People", "Members, instructors, qualifications and hours."),
             Tag("Bookings", "Free times and booked lessons."),
         ],
+        # The docstrings of handlers are written for whoever calls them.
+        use_handler_docstrings=True,
         openapi_router=_DocumentRouter("/api/v1", route_handlers=[], include_in_schema=False),
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
     )
