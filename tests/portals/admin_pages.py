@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 
 import httpx
-
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-class _Words(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
 
 
 class _Form(HTMLParser):
@@ -68,13 +58,6 @@ class _Form(HTMLParser):
             self._textarea = None
 
 
-def words(page: httpx.Response) -> str:
-    """Return the text of a page with single spaces."""
-    parser = _Words()
-    parser.feed(page.text)
-    return " ".join(" ".join(parser.words).split())
-
-
 def fields(page: httpx.Response, action: str) -> dict[str, list[str]]:
     """Return what the form with this action would send; empty when there is no such form."""
     parser = _Form(action)
@@ -92,14 +75,13 @@ def message_at(page: httpx.Response, field: str) -> str | None:
 
 
 def send(
-    client: httpx.Client, path: str, values: dict[str, list[str]] | None = None, **changes: str | list[str]
+    client: httpx.Client, path: str, values: Mapping[str, Sequence[str]] | None = None, **changes: Sequence[str]
 ) -> httpx.Response:
     """Post a form with some of its values changed."""
-    data = {**(values or {}), **changes}
-    return client.post(path, data=data)
+    return client.post(path, data={**(values or {}), **changes})
 
 
-def fill_in(client: httpx.Client, path: str, **changes: str | list[str]) -> httpx.Response:
+def fill_in(client: httpx.Client, path: str, **changes: Sequence[str]) -> httpx.Response:
     """Open the page of a form, change some values and send it to the same address."""
     page = client.get(path)
     assert page.status_code == 200, page.status_code

@@ -49,7 +49,7 @@ def first_tasks(
             done=bool(locations) or any(type_.location_mode == "online" for type_ in published),
         ),
         _type_task(types, published),
-        _teacher_task(types, published, instructors),
+        _teacher_task(published or types, instructors),
         Task(
             "Set weekly hours",
             "Free times come from the hours of whoever teaches.",
@@ -80,12 +80,7 @@ def _type_task(types: Sequence[AppointmentTypeView], published: Sequence[Appoint
     )
 
 
-def _teacher_task(
-    types: Sequence[AppointmentTypeView],
-    published: Sequence[AppointmentTypeView],
-    instructors: Sequence[InstructorView],
-) -> Task:
-    offered = published or types
+def _teacher_task(offered: Sequence[AppointmentTypeView], instructors: Sequence[InstructorView]) -> Task:
     if not instructors:
         label, href = "Invite an instructor", "/admin/people/invite?role=instructor"
     elif offered:
@@ -97,5 +92,5 @@ def _teacher_task(
         "Invite your instructors and choose what each of them teaches. It can be you.",
         label,
         href,
-        done=any(type_.instructor_ids for type_ in published),
+        done=any(type_.instructor_ids for type_ in offered),
     )
