@@ -137,6 +137,9 @@ def test_all_problems_of_a_type_are_told_at_once(clara: httpx.Client) -> None:
     assert answer.status_code == 422
     for field in ("name", "duration_minutes", "horizon_days", "price_cents"):
         assert message_at(answer, field), field
+    # The list above the form says which field each of them is about.
+    assert "Name: This is needed." in text_of(answer)
+    assert "How far ahead: Enter 1 to 365 days." in text_of(answer)
 
 
 def test_a_lesson_in_person_is_published_with_a_place_only(clara: httpx.Client) -> None:
@@ -157,19 +160,22 @@ def test_emptying_a_price_and_an_interval_takes_them_away(clara: httpx.Client) -
     assert stored["start_interval_minutes"] == [""]
 
 
-def test_the_places_of_a_lesson_wait_while_it_is_online(clara: httpx.Client) -> None:
+def test_the_places_of_a_lesson_wait_while_it_is_online(clara: httpx.Client, client: ClientFor) -> None:
     fill_in(clara, NEW_TYPE, **{**HARP, "name": "Travelling"})
     path = "/admin/types/travelling"
     values = fields(clara.get(path), path)
     values.pop("location_ids")
     assert send(clara, path, values, location_mode="online").status_code == 303
-    assert "Online" in text_of(clara.get(path))
     values = fields(clara.get(path), path)
     assert "location_ids" not in values
     # Saved once more while online: nothing is shown of the places, and nothing is lost.
     assert send(clara, path, values).status_code == 303
-    back = send(clara, path, values, location_mode="in_person", location_ids=["studio-linden"])
-    assert back.status_code == 303
+    api = client("musicschool", "clara@harmony.example")
+    found = api.get("/api/v1/appointment-types").json()["items"]
+    type_id = next(item["id"] for item in found if item["slug"] == "travelling")
+    answer = api.patch(f"/api/v1/appointment-types/{type_id}", json={"location_mode": "in_person"})
+    assert answer.status_code == 200
+    assert fields(clara.get(path), path)["location_ids"] == ["studio-linden"]
 
 
 def test_renaming_a_type_keeps_its_address(clara: httpx.Client) -> None:

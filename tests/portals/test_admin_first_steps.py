@@ -41,7 +41,8 @@ def arjun(client: ClientFor, settings: Settings, postgres: EmbeddedPostgres) -> 
 def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     arjun: httpx.Client, client: ClientFor
 ) -> None:
-    assert "0 of 5" in text_of(arjun.get("/admin"))
+    # The school says where it is already.
+    assert "1 of 6" in text_of(arjun.get("/admin"))
     for path, words in (
         ("/admin/types", "No appointment types yet"),
         ("/admin/locations", "No locations yet"),
@@ -52,7 +53,7 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     where = href_of(arjun.get("/admin"), "Add a location")
     assert fill_in(arjun, where, name="Reading room").status_code == 303
     overview = arjun.get("/admin")
-    assert "1 of 5" in text_of(overview)
+    assert "2 of 6" in text_of(overview)
 
     what = href_of(overview, "Create an appointment type")
     page = arjun.get(what)
@@ -60,7 +61,7 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     assert fields(page, what)["location_ids"] == ["reading-room"]
     assert fill_in(arjun, what, name="Chess", duration_minutes="60").status_code == 303
     overview = arjun.get("/admin")
-    assert "2 of 5" in text_of(overview)
+    assert "3 of 6" in text_of(overview)
     assert href_of(overview, "Invite an instructor") == "/admin/people/invite?role=instructor"
 
     # The admin teaches it, too: there is nobody else yet.
@@ -68,14 +69,14 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     handle = href_of(arjun.get("/admin/people"), "Arjun Mehta").rpartition("/")[2]
     assert send(arjun, "/admin/types/chess", own, instructor_ids=[handle]).status_code == 303
     overview = arjun.get("/admin")
-    assert "3 of 5" in text_of(overview)
+    assert "4 of 6" in text_of(overview)
 
     hours = href_of(overview, "Set the hours of Arjun Mehta")
     week = {f"{part}-{day}": [value] for day in range(1, 8) for part, value in
             (("starts", "09:00"), ("ends", "17:00"), ("place", ""))}  # fmt: skip
     assert send(arjun, hours, week).status_code == 303
     overview = arjun.get("/admin")
-    assert "4 of 5" in text_of(overview)
+    assert "5 of 6" in text_of(overview)
     assert "Nothing is booked. Students book on your school’s page" in text_of(overview)
 
     # It can be booked now: by a student, and here for one.
@@ -90,7 +91,7 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     assert send(arjun, action, fields(confirm, action)).status_code == 303
 
     done = text_of(arjun.get("/admin"))
-    assert "of 5" not in done
+    assert "of 6" not in done
     assert "From here to the first lesson" not in done
     assert "Sam Carter with Arjun Mehta" in done
 
@@ -104,3 +105,11 @@ def test_a_draft_is_to_be_published_and_somebody_to_be_named_for_it(arjun: httpx
     assert "Choose who teaches" not in text_of(overview)
     assert send(arjun, path, values, published="no", instructor_ids=[]).status_code == 303
     assert href_of(arjun.get("/admin"), "Choose who teaches") == f"{path}#f-instructor_ids"
+
+
+def test_a_school_that_was_just_founded_is_asked_where_it_is(arjun: httpx.Client) -> None:
+    assert "Open the settings" not in text_of(arjun.get("/admin"))
+    assert fill_in(arjun, "/admin/school", time_zone="UTC").status_code == 303
+    assert href_of(arjun.get("/admin"), "Open the settings") == "/admin/school"
+    assert fill_in(arjun, "/admin/school", time_zone="Asia/Kolkata").status_code == 303
+    assert "Open the settings" not in text_of(arjun.get("/admin"))

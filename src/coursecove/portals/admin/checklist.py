@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView
 from coursecove.tenants.handles import handle_of
-from coursecove.tenants.schemas import InstructorView
+from coursecove.tenants.schemas import InstructorView, OrganizationView
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Task:
 
 
 def first_tasks(
+    organization: OrganizationView,
     locations: Sequence[LocationView],
     types: Sequence[AppointmentTypeView],
     instructors: Sequence[InstructorView],
@@ -41,6 +42,14 @@ def first_tasks(
     teaching = [i for i in instructors if any(i.id in type_.instructor_ids for type_ in candidates)]
     waiting = next((i for i in teaching if i.id not in with_hours), None)
     return [
+        Task(
+            "Say where your school is",
+            "Its time zone and its currency; the name and the colour, too, if you like.",
+            "Open the settings",
+            "/admin/school",
+            # What a school is founded with; no place on earth keeps it as its own.
+            done=organization.time_zone != "UTC",
+        ),
         Task(
             "Add a location",
             "The place your students come to. Lessons online need none.",

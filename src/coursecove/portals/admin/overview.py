@@ -52,6 +52,7 @@ async def overview(
     instructors = await tenants.list_instructors(session)
     hours = await scheduling.hours_of_many(session, [instructor.id for instructor in instructors])
     tasks = first_tasks(
+        organization,
         await appointments.list_locations(session),
         await appointments.list_types(session, include_unpublished=True),
         instructors,
