@@ -42,7 +42,7 @@ class House:
         return read_env_file(self.home / "env")["MAILBOX_URL"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The demo, started as a person would and stopped as a person would."""
     home = tmp_path_factory.mktemp("house")
@@ -66,14 +66,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         process.wait(15)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright_driver() -> Iterator[Playwright]:
-    """Playwright's driver.  Not the pytest plugin: it breaks async tests of the same run."""
+    """Playwright's driver, for this folder only: its event loop would be in the way of other tests'."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright_driver: Playwright) -> Iterator[Browser]:
     """Chromium: the system's, or Playwright's own."""
     names = ("chromium", "chromium-browser", "google-chrome")
