@@ -122,7 +122,7 @@ def _run(supervisor: Supervisor, own: dict[str, str], home: Path, port: int) -> 
     supervisor.wait_for(f"{address}/health/ready", timeout_seconds=60)
     if stand_in is not None:
         supervisor.wait_for(f"http://127.0.0.1:{clerk_port}/.well-known/jwks.json", timeout_seconds=30)
-        _load_world(supervisor, settings, environ, home, address)
+        _load_world(supervisor, settings, home, address)
     supervisor.say(_table(settings, environ, clerk_port if stand_in else None))
     supervisor.say(f"ready {settings.origin('musicschool')}")
     supervisor.wait()
@@ -188,9 +188,7 @@ def _setting_names() -> set[str]:
     }
 
 
-def _load_world(
-    supervisor: Supervisor, settings: Settings, environ: Mapping[str, str], home: Path, address: str
-) -> None:
+def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address: str) -> None:
     """Wait until the webhooks have brought the people in, then let them set their schools up, once each."""
     base_host = settings.origin().partition("://")[2]
     tokens: dict[tuple[str, str], tuple[float, str]] = {}
@@ -198,7 +196,7 @@ def _load_world(
     def token(email: str, slug: str) -> str:
         made_at, text = tokens.get((email, slug), (0.0, ""))
         if time.monotonic() - made_at > 30:
-            text = token_for(environ, settings, organization=slug, email=email)
+            text = _fetch_token(settings, organization=slug, email=email)
             tokens[email, slug] = (time.monotonic(), text)
         return text
 
@@ -236,21 +234,26 @@ def _load_world(
         marker.touch()
 
 
-def token_for(environ: Mapping[str, str], settings: Settings, *, organization: str, email: str) -> str:
+def token_for(settings: Settings, *, organization: str, email: str) -> str:
     """Return a session token from the running stand-in; exits with one line when it cannot be had."""
-    del environ
     if settings.app_env == "production" or settings.clerk_secret_key.startswith("sk_live_"):
         raise SystemExit("Tokens of the stand-in are for development; this is production.")
     try:
-        return fetch_session_token(
-            api_url=settings.clerk_api_url,
-            secret_key=settings.clerk_secret_key,
-            email=email,
-            organization=organization,
-            origin=settings.origin(organization),
-        )
+        return _fetch_token(settings, organization=organization, email=email)
+    except NoSuchPerson as error:
+        raise SystemExit(str(error)) from None
     except httpx.HTTPError as error:
         raise SystemExit(f"The stand-in for Clerk does not answer: {error}. Is the demo running?") from None
+
+
+def _fetch_token(settings: Settings, *, organization: str, email: str) -> str:
+    return fetch_session_token(
+        api_url=settings.clerk_api_url,
+        secret_key=settings.clerk_secret_key,
+        email=email,
+        organization=organization,
+        origin=settings.origin(organization),
+    )
 
 
 def run_services(environ: Mapping[str, str]) -> None:
