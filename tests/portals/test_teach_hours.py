@@ -46,7 +46,8 @@ def tomas(client: ClientFor) -> httpx.Client:
 
 
 STORED: Week = {
-    **{weekday: [("12:00", "20:00", "kreuzberg-hall")] for weekday in (2, 3, 4, 5)},
+    **{weekday: [("12:00", "20:00", "kreuzberg-hall")] for weekday in (2, 3, 5)},
+    4: [("12:00", "18:00", "")],
     6: [("10:00", "14:00", "kreuzberg-hall")],
 }
 

@@ -79,7 +79,12 @@ async def test_a_failed_statement_is_logged_without_its_parameters(house: Resour
 
     with pytest.raises(DBAPIError) as caught:
         await fail()
-    cleaned = scrub(str(caught.value))
-    assert "mia@example.com" in str(caught.value)
+    # The engine leaves the parameters out, and where a driver tells them all the
+    # same (the DETAIL of a violated key, another engine), the log rules do.
+    assert "mia@example.com" in str(caught.value.params)
+    assert "parameters: {" not in str(caught.value)
+    told = f"{caught.value}\n[parameters: {caught.value.params}]\nDETAIL:  Key (email)=(mia@example.com)."
+    cleaned = scrub(told)
+    assert "mia@example.com" in told
     assert "mia@example.com" not in cleaned
     assert "insert into users" in cleaned
