@@ -75,6 +75,10 @@ class Gateway:
                 await send({"type": "websocket.close", "code": 4404, "reason": ""})
             return
         scope.setdefault("state", {})
+        if scope["method"] == "HEAD":
+            # What GET would answer, without the body (RFC 9110): monitors and previews of links ask so.
+            scope = {**scope, "method": "GET"}
+            send = _without_body(send)
         send = self._secured(scope, send)
         try:
             await self._route(scope, receive, send)
@@ -222,6 +226,15 @@ def _refuse_cross_site(scope: HTTPScope, facts: RequestFacts, origin: str) -> No
         sent_from = f"{referer.scheme}://{referer.netloc}"
     if sent_from != origin:
         raise CrossSite("Go back to the page and send it from there.")
+
+
+def _without_body(send: Send) -> Send:
+    async def headers_only(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message["body"] = b""
+        await send(message)
+
+    return headers_only
 
 
 async def _answer(
