@@ -69,6 +69,18 @@ def test_every_answer_closes_the_same_doors(
     _assert_closed(response)
 
 
+def test_head_answers_what_get_would_without_the_body(client: ClientFor) -> None:
+    for slug, email, path, status in ANSWERS:
+        http = client(slug, email, cookie=True)
+        head, get = http.head(path), http.get(path)
+        assert (head.status_code, head.content) == (status, b""), path
+        for name in ("content-type", "content-length", "cache-control", "location"):
+            assert head.headers.get(name) == get.headers.get(name), path
+    # Nothing that changes something is reached this way.
+    assert client("yoga", ADMIN).head("/api/v1/bookings").status_code == 200
+    assert client("yoga", ADMIN, cookie=True).head("/sign-out").status_code == 200
+
+
 def test_nothing_about_a_person_is_kept_by_caches(client: ClientFor) -> None:
     for slug, email, path, _ in ANSWERS:
         response = client(slug, email, cookie=True).get(path)
