@@ -32,6 +32,7 @@ def test_a_booking_is_confirmed_to_student_and_instructor(
         "Studio Linden",
         "Lindenstraße 14, 10969 Berlin",
         "Ida Berg",
+        "€48",
         "The <b>Bach</b> double",
         booking.reference,
         link,
@@ -44,6 +45,7 @@ def test_a_booking_is_confirmed_to_student_and_instructor(
     assert "<b>Bach</b>" not in html
     assert IDA not in to_mia.content.decode() + text + html
     assert MIA in to_ida.part("text/plain").get_content()
+    assert "€48" not in to_ida.part("text/plain").get_content()
     assert "cancel there until" not in to_ida.part("text/plain").get_content()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.bookings.errors import AlreadyCancelled, TooLateToCancel
 from coursecove.bookings.schemas import BookingCancel, BookingView
 from coursecove.bookings.texts import checked_text
@@ -94,15 +94,7 @@ def _check_in_time(booking: Row[Any], now: datetime, *, staff: bool, past_cut_of
     if past_cut_off and not staff:
         if now > booking.starts_at:
             raise TooLateToCancel("This lesson has started.")
+        notice = formatting.notice(booking.cancellation_notice_minutes)
         raise TooLateToCancel(
-            f"Lessons can be cancelled until {_words(booking.cancellation_notice_minutes)} before they start. "
-            "Please get in touch with the school."
+            f"Lessons can be cancelled until {notice} before they start. Please get in touch with the school."
         )
-
-
-def _words(minutes: int) -> str:
-    """Return a notice as people say it: "2 days", but "24 hours" and "90 minutes"."""
-    for size, unit in ((1440, "day"), (60, "hour")):
-        if minutes % size == 0 and minutes >= 2 * size:
-            return f"{minutes // size} {unit}s"
-    return {60: "1 hour", 1: "1 minute"}.get(minutes, f"{minutes} minutes")

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from coursecove.bookings.schemas import BookingView
 from coursecove.config import project_data
+from coursecove.formatting import money
 from coursecove.notifications.recipients import Part
 from coursecove.notifications.wording import moment_in_words, short_start, time_span
 from coursecove.tenants.schemas import OrganizationView
@@ -92,10 +93,12 @@ def readable_on(color: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(project_data("templates")),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["money"] = money
+    return environment

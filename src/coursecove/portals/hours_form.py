@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.appointments.schemas import LocationView
 from coursecove.db.session import discard
 from coursecove.errors import Invalid
-from coursecove.portals.formatting import DAYS_LONG, clock_minutes
+from coursecove.formatting import DAYS_LONG, clock_minutes
 from coursecove.portals.forms import clock_time, read_form
 from coursecove.scheduling import service as scheduling
 from coursecove.scheduling.schemas import WindowInput, WindowView

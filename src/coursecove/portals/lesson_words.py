@@ -11,9 +11,8 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.bookings.schemas import BookingView, PlaceSummary
-from coursecove.portals import formatting
 
 
 @dataclass(frozen=True, slots=True)

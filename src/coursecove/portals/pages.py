@@ -21,9 +21,9 @@ from litestar import Request, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
+from coursecove import formatting
 from coursecove.config import Settings, project_data
 from coursecove.identity.authentication import SignedIn
-from coursecove.portals import formatting
 from coursecove.tenants.guards import identity_of
 from coursecove.tenants.schemas import MemberView, OrganizationView
 

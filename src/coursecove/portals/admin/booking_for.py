@@ -9,7 +9,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings import service as bookings
@@ -17,7 +17,6 @@ from coursecove.bookings.schemas import BookingCreate, SlotView
 from coursecove.bookings.views import cancel_until
 from coursecove.db.session import discard
 from coursecove.errors import Conflict, CourseCoveError, Invalid, NotFound
-from coursecove.portals import formatting
 from coursecove.portals.admin.navigation import address, admin_page, last_page, page_number, pages_of
 from coursecove.portals.admin.staff_choice import PATH, StaffChoice, staff_choice, step_address
 from coursecove.portals.forms import read_form

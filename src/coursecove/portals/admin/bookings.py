@@ -13,6 +13,7 @@ from coursecove import clock
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingCancel, BookingView, PersonSummary
 from coursecove.errors import NotFound
+from coursecove.formatting import initials, zone_name
 from coursecove.portals.admin.booking_filters import (
     PAGE_SIZE,
     PATH,
@@ -23,7 +24,6 @@ from coursecove.portals.admin.booking_filters import (
 )
 from coursecove.portals.admin.navigation import address, admin_clocks, admin_page, last_page, pages_of
 from coursecove.portals.admin.people import person_href
-from coursecove.portals.formatting import initials, zone_name
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.lesson_words import map_href, status_of
 from coursecove.portals.pages import redirect, render

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coursecove.errors import Invalid
-from coursecove.portals.formatting import minor_digits
+from coursecove.formatting import minor_digits
 from coursecove.portals.forms import whole_number
 from coursecove.text import is_storable
 

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView, LocationCreate, LocationUpdate, LocationView
+from coursecove.formatting import zone_name
 from coursecove.portals.admin.navigation import admin_page
-from coursecove.portals.formatting import zone_name
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.pages import redirect, render
 from coursecove.portals.teach.profile import zone_options

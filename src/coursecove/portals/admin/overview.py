@@ -9,12 +9,11 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingView
 from coursecove.config import Settings
-from coursecove.portals import formatting
 from coursecove.portals.admin.booking_filters import midnight
 from coursecove.portals.admin.checklist import first_tasks
 from coursecove.portals.admin.navigation import admin_clocks, admin_page

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock
 from coursecove.bookings import service as bookings
 from coursecove.errors import Invalid
+from coursecove.formatting import day, initials
 from coursecove.portals.admin.invitations import ROLE_OPTIONS
 from coursecove.portals.admin.navigation import (
     address,
@@ -21,7 +22,6 @@ from coursecove.portals.admin.navigation import (
     page_number,
     pages_of,
 )
-from coursecove.portals.formatting import day, initials
 from coursecove.portals.forms import Form, attempt, read_form
 from coursecove.portals.lesson_words import lesson_card
 from coursecove.portals.pages import redirect, render

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.errors import Invalid, NotFound
+from coursecove.formatting import duration, zone_name
 from coursecove.portals.admin.inputs import check_characters
 from coursecove.portals.admin.people import person_context, person_href, person_page
-from coursecove.portals.formatting import duration, zone_name
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.hours_form import HoursForm, place_options
 from coursecove.portals.pages import redirect, render

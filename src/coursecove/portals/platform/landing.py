@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 
-from coursecove.portals.formatting import initials, zone_name
+from coursecove.formatting import initials, zone_name
 from coursecove.portals.pages import page_context, render
 from coursecove.resources import Resources
 

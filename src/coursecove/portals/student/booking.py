@@ -11,7 +11,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingCreate, SlotView
@@ -19,7 +19,6 @@ from coursecove.bookings.views import cancel_until
 from coursecove.db.session import discard
 from coursecove.errors import Conflict, CourseCoveError, Invalid, NotFound
 from coursecove.identity.authentication import SignedIn
-from coursecove.portals import formatting
 from coursecove.portals.forms import read_form
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
 from coursecove.portals.student.calendar import WEEKDAYS, alternative_groups, calendar_of, slots_at

@@ -9,10 +9,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.bookings.availability import available_slots, next_free
 from coursecove.bookings.schemas import Alternative, SlotView
-from coursecove.portals import formatting
 from coursecove.portals.lesson_words import long_day
 from coursecove.portals.student.choice import Choice, instant_text
 from coursecove.scheduling import zones

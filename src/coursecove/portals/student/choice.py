@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView
-from coursecove.portals.formatting import local
+from coursecove.formatting import local
 from coursecove.portals.lesson_words import Clocks, student_clocks
 from coursecove.scheduling import zones
 from coursecove.tenants.schemas import InstructorView

@@ -12,7 +12,7 @@ from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView
 from coursecove.bookings import service as bookings
-from coursecove.portals.formatting import initials
+from coursecove.formatting import initials
 from coursecove.portals.lesson_words import lesson_card, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, render, viewer_zone
 from coursecove.tenants import service as tenants

@@ -16,9 +16,9 @@ from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingCancel, BookingView
 from coursecove.config import Settings
 from coursecove.errors import NotFound
+from coursecove.formatting import initials, same_clock
 from coursecove.notifications.calendar_invite import calendar_invite
 from coursecove.notifications.rendering import Notice
-from coursecove.portals.formatting import initials, same_clock
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
-from coursecove.portals.formatting import zone_name
+from coursecove.formatting import zone_name
 from coursecove.portals.hours_form import HoursForm, place_options
 from coursecove.portals.pages import page_context, redirect, render
 from coursecove.portals.teach.navigation import NAV, own_zone

@@ -13,7 +13,7 @@ from coursecove import clock
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingCancel, BookingView
 from coursecove.errors import NotFound
-from coursecove.portals.formatting import initials
+from coursecove.formatting import initials
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.lesson_words import instructor_clocks, map_href, status_of
 from coursecove.portals.pages import page_context, redirect, render

@@ -10,10 +10,9 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingView
-from coursecove.portals import formatting
 from coursecove.portals.lesson_words import instructor_clocks, lesson_card, long_day
 from coursecove.portals.pages import page_context, render
 from coursecove.portals.teach.navigation import NAV, own_profile
