@@ -61,7 +61,11 @@ def main() -> int:
                 sign_in(page, school, who)
             page.goto(school + resolve(page, school, path))
             page.wait_for_load_state("networkidle")
-            page.screenshot(path=FOLDER / f"{name}.png", full_page=whole)
+            if whole:
+                # As tall as the page, so that what is fixed to the bottom stays at the bottom.
+                height = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size({"width": SIZES[size][0], "height": height})
+            page.screenshot(path=FOLDER / f"{name}.png")
             page.context.close()
             print(name)
         if settings.mailbox_url:
