@@ -386,9 +386,14 @@ def upgrade() -> None:
         "webhook_events": "select, insert, update, delete",
         "periodic_jobs": "select, insert, update, delete",
         # Identity sync writes people into every school they belong to.
-        "members": "select, insert, update",
+        "members": "select, insert",
     }.items():
         statements += open_to_platform(table, verbs)
+    # A member never moves to another school, not even by this door.
+    statements.append(
+        "grant update (clerk_membership_id, given_name, family_name, email, image_url, clerk_role, "
+        f"role_override, version, joined_at, removed_at) on members to {PLATFORM_ROLE}"
+    )
     # The sweeps look for what is due in any organization: ids and dates, no content.
     for table, columns in {
         "events": "organization_id, id, dispatched_at, next_attempt_at",

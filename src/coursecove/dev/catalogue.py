@@ -266,8 +266,8 @@ def load(catalogue: Catalogue, *, address: str, base_host: str, token_for: Token
     """Set one school up and book its lessons; return how many lessons there are.
 
     ``address`` is where the web process listens, ``base_host`` the bare domain
-    with its port.  Doing it twice is refused by nobody and makes duplicates:
-    the caller does it once.
+    with its port.  What an interrupted start has left is found by its name and
+    kept.
     """
     school = catalogue.school
 
@@ -285,15 +285,18 @@ def load(catalogue: Catalogue, *, address: str, base_host: str, token_for: Token
         {"time_zone": school.time_zone, "currency": school.currency, "accent_color": school.accent_color},
     )
     people = {m["email"]: m["id"] for m in admin.call("GET", "/members?page_size=200")["items"]}
-    places = {
+    places = {place["name"]: place["id"] for place in admin.call("GET", "/locations")["items"]}
+    places |= {
         place.name: admin.call(
             "POST",
             "/locations",
             {"name": place.name, "address": place.address, "directions": place.directions},
         )["id"]
         for place in catalogue.places
+        if place.name not in places
     }
-    types = {
+    types = {offer["name"]: offer["id"] for offer in admin.call("GET", "/appointment-types")["items"]}
+    types |= {
         offer.name: admin.call(
             "POST",
             "/appointment-types",
@@ -309,6 +312,7 @@ def load(catalogue: Catalogue, *, address: str, base_host: str, token_for: Token
             },
         )["id"]
         for offer in catalogue.offers
+        if offer.name not in types
     }
     for teaching in catalogue.teachings:
         admin.call(
@@ -327,7 +331,8 @@ def load(catalogue: Catalogue, *, address: str, base_host: str, token_for: Token
             for weekday in weekdays
         ]
         admin.call("PUT", f"/instructors/{people[teaching.email]}/weekly-hours", {"windows": windows})
-    for lesson in catalogue.lessons:
+    booked = admin.call("GET", "/bookings?page_size=1")["total"]
+    for lesson in catalogue.lessons[booked:]:
         _book(api(lesson.student), lesson, types[lesson.offer], people)
     return len(catalogue.lessons)
 
