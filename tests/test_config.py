@@ -69,6 +69,11 @@ MALFORMED = {
     "MAILBOX_URL": "mailbox",
     "TRUSTED_PROXIES": "10.0.0.0/8, proxy.internal",
     "LOG_FORMAT": "xml",
+    "SECRET_KEY": "too-short",
+    "RATE_LIMIT_PERSON": "-1",
+    "RATE_LIMIT_ANONYMOUS": "many",
+    "RATE_LIMIT_WRITES": "1.5",
+    "RATE_LIMIT_ORGANIZATION": "6 000",
 }
 
 
@@ -128,8 +133,20 @@ def test_what_is_left_out_has_a_sensible_value() -> None:
     assert settings.mailbox_url is None
     assert settings.clerk_jwt_key is None
     assert settings.log_format == "json"
+    assert settings.secret_key == settings.clerk_secret_key
+    assert _rate_limits(settings) == (300, 120, 60, 6000)
     development = load(APP_ENV="development")
     assert (development.public_scheme, development.log_format) == ("http", "text")
+    assert _rate_limits(development) == _rate_limits(load(APP_ENV="test")) == (0, 0, 0, 0)
+
+
+def _rate_limits(settings: Settings) -> tuple[int, int, int, int]:
+    return (
+        settings.rate_limit_person,
+        settings.rate_limit_anonymous,
+        settings.rate_limit_writes,
+        settings.rate_limit_organization,
+    )
 
 
 def test_what_is_given_is_taken() -> None:
@@ -140,7 +157,12 @@ def test_what_is_given_is_taken() -> None:
         TRUSTED_PROXIES=" 10.0.0.0/8 , 127.0.0.1 ,",
         PUBLIC_PORT="8443",
         METRICS_TOKEN="scrape-me",
+        SECRET_KEY="hunter2" * 8,
+        RATE_LIMIT_PERSON="30",
+        RATE_LIMIT_WRITES="0",
     )
+    assert settings.secret_key == "hunter2" * 8
+    assert _rate_limits(settings) == (30, 120, 0, 6000)
     assert settings.database_url == "postgresql://coursecove_app:p%40ss@db/coursecove?sslmode=require"
     assert settings.database_platform_url == (
         "postgresql://coursecove_platform:p%40ss@db/coursecove?sslmode=require"
@@ -168,7 +190,7 @@ def test_a_key_on_one_line_is_read_as_pem() -> None:
 
 
 def test_secrets_show_up_in_no_representation() -> None:
-    shown = repr(load(CLERK_WEBHOOK_SECRET=OTHER_SECRET, METRICS_TOKEN="hunter2"))
+    shown = repr(load(CLERK_WEBHOOK_SECRET=OTHER_SECRET, METRICS_TOKEN="hunter2", SECRET_KEY="hunter2" * 8))
     assert "coursecove.com" in shown
     for secret in ("hunter2", SECRET, OTHER_SECRET, "sk_live"):
         assert secret not in shown

@@ -54,6 +54,15 @@ class Settings:
     mailbox_url: str | None
     trusted_proxies: tuple[str, ...]
     metrics_token: str | None = field(repr=False)
+    #: What keys of our own are derived from; never used as it is.
+    secret_key: str = field(repr=False)
+    #: Requests in 60 seconds: of one person at one school, of one address of visitors there, changes
+    #: of one of either, and of the whole school. 0 means no limit.
+    rate_limit_person: int
+    rate_limit_anonymous: int
+    rate_limit_writes: int
+    rate_limit_organization: int
+    platform_operators: tuple[str, ...]
     log_format: str
     host: str
     port: int
@@ -145,6 +154,15 @@ class _Reader:
             return default
         return int(value)
 
+    def number(self, name: str, default: int) -> int:
+        value = self.environ.get(name, "").strip()
+        if not value:
+            return default
+        if not value.isascii() or not value.isdigit() or len(value) > 9:
+            self.problems.append(f"{name} must be a whole number (0 means no limit)")
+            return default
+        return int(value)
+
 
 def _check_url(*schemes: str) -> Callable[[str], str | None]:
     def check(value: str) -> str | None:
@@ -198,6 +216,14 @@ def _check_networks(value: str) -> str | None:
             ip_network(name, strict=False)
         except ValueError:
             return "must be addresses or networks separated by commas, as in 10.0.0.0/8, 192.168.1.7"
+    return None
+
+
+def _check_people(value: str) -> str | None:
+    for name in _names(value):
+        address = 0 < name.find("@") < len(name) - 1
+        if not (address or re.fullmatch(r"user_\w+", name, re.ASCII)):
+            return "must be e-mail addresses or Clerk user ids (user_…) separated by commas"
     return None
 
 
@@ -265,6 +291,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         check=lambda v: None if v.startswith("sk_") else "must start with sk_test_ or sk_live_",
         why="sk_test_… or sk_live_… (Clerk dashboard, API keys)",
     )
+    own_secret = read.text(
+        "SECRET_KEY",
+        "",
+        check=lambda v: (
+            None if len(v) >= 32 else "must have at least 32 random characters (openssl rand -hex 32)"
+        ),
+    )
+    # Everybody on a developer's machine has the same address, and tests are nobody's flood.
+    limited = app_env == "production"
     secrets = []
     for name in ("CLERK_WEBHOOK_SIGNING_SECRET", "CLERK_WEBHOOK_SECRET"):
         secret = read.text(name, "", check=_check_webhook_secret)
@@ -312,6 +347,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         mailbox_url=read.text("MAILBOX_URL", "", check=_check_url("http", "https")) or None,
         trusted_proxies=_names(read.text("TRUSTED_PROXIES", "", check=_check_networks)),
         metrics_token=read.text("METRICS_TOKEN", "") or None,
+        secret_key=own_secret or secret_key,
+        rate_limit_person=read.number("RATE_LIMIT_PERSON", 300 if limited else 0),
+        rate_limit_anonymous=read.number("RATE_LIMIT_ANONYMOUS", 120 if limited else 0),
+        rate_limit_writes=read.number("RATE_LIMIT_WRITES", 60 if limited else 0),
+        rate_limit_organization=read.number("RATE_LIMIT_ORGANIZATION", 6000 if limited else 0),
+        platform_operators=_names(read.text("PLATFORM_OPERATORS", "", check=_check_people)),
         log_format=read.text(
             "LOG_FORMAT",
             "json" if app_env == "production" else "text",
