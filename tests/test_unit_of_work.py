@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from coursecove.config import Settings
-from coursecove.db.session import Database, after_commit, discard, organization_of
+from coursecove.db.session import SYSTEM, Database, after_commit, discard, organization_of
 from coursecove.dev.postgres import EmbeddedPostgres
 from tests.factories.world import School
 from tests.serving import Loop
@@ -35,7 +35,7 @@ def slug() -> str:
 
 def _kept(loop: Loop, database: Database, school: School, slug: str) -> int:
     async def counted() -> int:
-        async with database.organization(school.organization_id) as session:
+        async with database.organization(school.organization_id, acting=SYSTEM) as session:
             return await session.scalar(_COUNT, {"slug": slug}) or 0
 
     return loop.run(counted())
@@ -47,7 +47,7 @@ async def _add(session: Any, school: School, slug: str) -> None:
 
 def test_what_returns_is_kept(loop: Loop, database: Database, yoga: School, slug: str) -> None:
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             await _add(session, yoga, slug)
 
     loop.run(work())
@@ -56,7 +56,7 @@ def test_what_returns_is_kept(loop: Loop, database: Database, yoga: School, slug
 
 def test_what_raises_is_undone_and_raises_on(loop: Loop, database: Database, yoga: School, slug: str) -> None:
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             await _add(session, yoga, slug)
             raise Broken
 
@@ -67,7 +67,7 @@ def test_what_raises_is_undone_and_raises_on(loop: Loop, database: Database, yog
 
 def test_what_is_cancelled_is_undone(loop: Loop, database: Database, yoga: School, slug: str) -> None:
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             await _add(session, yoga, slug)
             await session.execute(text("select pg_sleep(30)"))
 
@@ -87,7 +87,7 @@ def test_a_commit_that_fails_is_no_success(loop: Loop, database: Database, yoga:
     ran = []
 
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
 
             async def note() -> None:
                 ran.append("after")
@@ -114,11 +114,11 @@ def test_what_comes_after_runs_when_the_work_is_durable(
     order: list[str] = []
 
     async def look() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             order.append(f"sees {await session.scalar(_COUNT, {'slug': slug})}")
 
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             after_commit(session, look)
             after_commit(session, _noting(order, "second"))
             await _add(session, yoga, slug)
@@ -134,7 +134,7 @@ def test_what_comes_after_is_dropped_with_the_work(
     order: list[str] = []
 
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             after_commit(session, _noting(order, "after"))
             await _add(session, yoga, slug)
             raise Broken
@@ -153,7 +153,7 @@ def test_what_comes_after_cannot_take_the_work_back(
         raise Broken
 
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             after_commit(session, broken)
             after_commit(session, _noting(order, "the next one"))
             await _add(session, yoga, slug)
@@ -170,7 +170,7 @@ def test_discarding_undoes_what_was_done_and_goes_on_in_the_same_school(
     second = f"{slug}-second"
 
     async def work() -> None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             await _add(session, yoga, slug)
             after_commit(session, _noting(order, "before"))
             await discard(session)
@@ -192,7 +192,7 @@ def test_units_know_where_they_are(loop: Loop, database: Database, yoga: School)
             except LookupError:
                 return role, None
 
-    assert loop.run(ask(database.organization(yoga.organization_id))) == (
+    assert loop.run(ask(database.organization(yoga.organization_id, acting=SYSTEM))) == (
         "coursecove_app",
         yoga.organization_id,
     )
@@ -204,11 +204,11 @@ def test_two_units_at_once_are_two_transactions(
     loop: Loop, database: Database, yoga: School, musicschool: School, slug: str
 ) -> None:
     async def work() -> list[Any]:
-        async with database.organization(yoga.organization_id) as outer:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as outer:
             await _add(outer, yoga, slug)
-            async with database.organization(musicschool.organization_id) as inner:
+            async with database.organization(musicschool.organization_id, acting=SYSTEM) as inner:
                 other = await inner.scalar(text("select count(*) from members"))
-            async with database.organization(yoga.organization_id) as same:
+            async with database.organization(yoga.organization_id, acting=SYSTEM) as same:
                 unseen = await same.scalar(_COUNT, {"slug": slug})
             return [other, unseen, await outer.scalar(_COUNT, {"slug": slug})]
 
@@ -219,7 +219,7 @@ def test_a_connection_the_server_has_closed_costs_nobody_an_error(
     loop: Loop, database: Database, yoga: School, settings: Settings, postgres: EmbeddedPostgres
 ) -> None:
     async def ask() -> Any:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             return await session.scalar(text("select count(*) from members"))
 
     before = loop.run(ask())

@@ -26,9 +26,10 @@ import coursecove.tenants.inbound  # noqa: F401 - registers what the events of C
 from coursecove import problems
 from coursecove.api import API_HANDLERS, describe_refusals
 from coursecove.config import Settings, load_settings, project_data
+from coursecove.db.session import NOBODY, Acting
 from coursecove.gateway import Gateway
 from coursecove.health import HEALTH_HANDLERS
-from coursecove.identity.authentication import Authenticator
+from coursecove.identity.authentication import Authenticator, SignedIn
 from coursecove.logs import configure_logging
 from coursecove.observability import observe
 from coursecove.portals import PLATFORM_HANDLERS, SCHOOL_HANDLERS
@@ -44,11 +45,16 @@ MAX_BODY_BYTES = 1_000_000
 async def provide_session(request: Request[Any, Any, Any]) -> AsyncIterator[AsyncSession]:
     """Yield the unit of work of this request: one transaction inside the host's organization.
 
+    It acts for the person of the token; what they may see of other people's
+    rows follows from their membership, once that has been read.
+
     Commits when the handler returns, rolls back when it raises.
     """
     resources: Resources = request.app.state.resources
     organization: OrganizationView = request.scope["state"]["organization"]
-    async with resources.database.organization(organization.id) as session:
+    identity = request.scope["state"]["identity"]
+    acting = Acting(clerk_user_id=identity.claims.user_id) if isinstance(identity, SignedIn) else NOBODY
+    async with resources.database.organization(organization.id, acting=acting) as session:
         yield session
 
 

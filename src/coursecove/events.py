@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from coursecove.db.base import Base, Identified
-from coursecove.db.session import organization_of
+from coursecove.db.session import SYSTEM, organization_of
 from coursecove.jobs import enqueue, job
 from coursecove.periodic import periodic
 from coursecove.resources import Resources
@@ -62,7 +62,7 @@ def subscribe(*actions: str) -> Callable[[Subscriber], Subscriber]:
 async def dispatch(resources: Resources, *, organization_id: str, event_id: str) -> None:
     """Hand one fact to its subscribers; does nothing when that was done, or is being done, elsewhere."""
     try:
-        async with resources.database.organization(uuid.UUID(organization_id)) as session:
+        async with resources.database.organization(uuid.UUID(organization_id), acting=SYSTEM) as session:
             fact = await session.scalar(
                 select(Event)
                 .where(Event.id == uuid.UUID(event_id), Event.dispatched_at.is_(None))
@@ -75,7 +75,7 @@ async def dispatch(resources: Resources, *, organization_id: str, event_id: str)
             fact.dispatched_at = func.now()
     except Exception:
         log.exception("event_dispatch_failed", event_id=event_id)
-        async with resources.database.organization(uuid.UUID(organization_id)) as session:
+        async with resources.database.organization(uuid.UUID(organization_id), acting=SYSTEM) as session:
             # 10 s, 20 s, 40 s … up to an hour between attempts.
             await session.execute(
                 text(

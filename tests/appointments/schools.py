@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.config import Settings
-from coursecove.db.session import Database
+from coursecove.db.session import SYSTEM, Database
 from coursecove.resources import Resources, open_resources
 from coursecove.tenants.models import Member
 
@@ -35,7 +35,7 @@ class NewSchool:
 
     def open(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A unit of work in this school, as the application role."""
-        return self.database.organization(self.organization_id)
+        return self.database.organization(self.organization_id, acting=SYSTEM)
 
     def __getitem__(self, given_name: str) -> Member:
         return self.people[given_name]
@@ -96,7 +96,7 @@ async def found(
                     "role": clerk_role,
                 },
             )
-    async with database.organization(organization_id) as session:
+    async with database.organization(organization_id, acting=SYSTEM) as session:
         members = (await session.scalars(select(Member))).all()
     return NewSchool(database, organization_id, {member.given_name: member for member in members})
 

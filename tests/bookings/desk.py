@@ -15,7 +15,7 @@ from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeCreate, AppointmentTypeView
 from coursecove.bookings import availability, service
 from coursecove.bookings.schemas import BookingCancel, BookingCreate, BookingView, SlotView
-from coursecove.db.session import Database
+from coursecove.db.session import SYSTEM, Database
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
 from tests.factories.world import School
@@ -44,7 +44,7 @@ class Desk:
 
     def run(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async def unit() -> T:
-            async with self.database.organization(self.school.organization_id) as session:
+            async with self.database.organization(self.school.organization_id, acting=SYSTEM) as session:
                 return await work(session)
 
         return self.loop.run(unit())

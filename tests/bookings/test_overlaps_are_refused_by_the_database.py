@@ -11,7 +11,7 @@ import pytest
 
 from coursecove.config import Settings
 from tests.bookings.desk import IDA, LEO, MIA, berlin
-from tests.factories.world import School
+from tests.factories.world import ENTER, School
 
 MINUTE = timedelta(minutes=1)
 START = berlin(3, 14, month=2)
@@ -22,7 +22,8 @@ def school(settings: Settings, musicschool: School) -> Iterator[psycopg.Connecti
     """A connection of the application's role inside the school; everything is rolled back."""
     with psycopg.connect(settings.database_url) as connection:
         connection.execute(
-            "select set_config('app.organization_id', %s, true)", [str(musicschool.organization_id)]
+            ENTER,
+            [str(musicschool.organization_id)],
         )
         yield connection
         connection.rollback()

@@ -18,6 +18,9 @@ from coursecove.dev.clerk.session_tokens import mint_session_token
 from coursecove.dev.clerk.stand_in import ClerkStandIn
 from tests.serving import serving
 
+# What the unit of work sets for a job of CourseCove itself, for tests that speak SQL.
+ENTER = "select set_config('app.organization_id', %s, true), set_config('app.member_role', 'system', true)"
+
 
 def token_for(
     stand_in: ClerkStandIn, settings: Settings, email: str, slug: str, *, lifetime_seconds: int = 3600
@@ -89,7 +92,10 @@ def read_school(settings: Settings, slug: str) -> School:
         row = connection.execute("select id from organizations where slug = %s", [slug]).fetchone()
         assert row is not None
     with psycopg.connect(settings.database_url) as connection:
-        connection.execute("select set_config('app.organization_id', %s, true)", [str(row[0])])
+        connection.execute(
+            ENTER,
+            [str(row[0])],
+        )
 
         def by_name(query: str) -> dict[str, uuid.UUID]:
             return dict(connection.execute(query).fetchall())

@@ -11,6 +11,7 @@ import psycopg
 
 from coursecove.config import Settings
 from coursecove.dev.postgres import EmbeddedPostgres
+from tests.factories.world import ENTER
 
 Connection = psycopg.Connection[Any]
 
@@ -33,7 +34,5 @@ def within(url: str, organization_id: uuid.UUID | None) -> Iterator[Connection]:
 
 
 def enter(connection: Connection, organization_id: uuid.UUID | None) -> None:
-    """Set the organization of this transaction, as the unit of work does."""
-    connection.execute(
-        "select set_config('app.organization_id', %s, true)", [str(organization_id) if organization_id else ""]
-    )
+    """Set the organization of this transaction, as the unit of work of a job does."""
+    connection.execute(ENTER, [str(organization_id) if organization_id else ""])

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from coursecove.config import Settings
 from coursecove.db import session as unit_of_work
-from coursecove.db.session import Database
+from coursecove.db.session import SYSTEM, Database
 from tests.factories.world import School
 from tests.serving import Loop
 
@@ -42,7 +42,9 @@ def _one_connection(settings: Settings, loop: Loop) -> Iterator[Database]:
 async def _residue(database: Database) -> str | None:
     """Read what the one pooled connection says of itself before anybody sets anything."""
     async with database._app.connect() as connection:
-        value: str | None = await connection.scalar(text("select current_setting('app.organization_id', true)"))
+        names = ("organization_id", "clerk_user_id", "member_id", "member_role")
+        settings = ", ".join(f"current_setting('app.{name}', true)" for name in names)
+        value: str | None = await connection.scalar(text(f"select concat({settings})"))
         return value
 
 
@@ -50,7 +52,7 @@ async def _unit(database: Database, scope: uuid.UUID | None, dice: random.Random
     """One unit of work with one of four ends; raises AssertionError when it meets another school."""
 
     async def work() -> None:
-        door = database.organization(scope) if scope else database.outside()
+        door = database.organization(scope, acting=SYSTEM) if scope else database.outside()
         async with door as session:
             setting, seen = (await session.execute(_SEEN)).one()
             assert setting == (str(scope) if scope else "")
@@ -102,13 +104,13 @@ def test_a_setting_for_the_session_would_have_been_noticed(
     settings: Settings, loop: Loop, yoga: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: with `false` for `true`, the next user of the connection is still in the school."""
-    for_the_session = text("select set_config('app.organization_id', :organization_id, false)")
-    monkeypatch.setattr(unit_of_work, "_SET_ORGANIZATION", for_the_session)
+    for_the_session = text(str(unit_of_work._SET_SCOPE).replace("true", "false"))
+    monkeypatch.setattr(unit_of_work, "_SET_SCOPE", for_the_session)
 
     async def leave_something() -> str | None:
-        async with database.organization(yoga.organization_id) as session:
+        async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
             await session.execute(text("select 1"))
         return await _residue(database)
 
     with _one_connection(settings, loop) as database:
-        assert loop.run(leave_something()) == str(yoga.organization_id)
+        assert loop.run(leave_something()) == f"{yoga.organization_id}system"

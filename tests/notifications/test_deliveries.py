@@ -13,6 +13,7 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from coursecove.db.session import SYSTEM
 from coursecove.notifications import tasks
 from coursecove.notifications.smtp import send as real_send
 from tests.bookings.desk import IDA, LEO, MIA, Desk, berlin
@@ -98,7 +99,9 @@ def test_a_worker_that_wakes_after_its_lease_writes_nothing(
 ) -> None:
     async def overtaken(*arguments: Any, **options: Any) -> None:
         # While this one sleeps, its lease runs out and another takes the delivery.
-        async with mailroom.resources.database.organization(mailroom.desk.school.organization_id) as session:
+        async with mailroom.resources.database.organization(
+            mailroom.desk.school.organization_id, acting=SYSTEM
+        ) as session:
             await session.execute(
                 text("update deliveries set attempts = attempts + 1 where id = :id"), {"id": planned.id}
             )

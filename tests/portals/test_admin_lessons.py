@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 
 from coursecove.config import Settings
 from tests.conftest import ClientFor
-from tests.factories.world import School
+from tests.factories.world import ENTER, School
 from tests.portals.admin_pages import fields, fill_in, href_of, message_at, send
 from tests.portals.reading import a_later_day, buttons, fields_of, links, text_of, times_of
 
@@ -298,7 +298,8 @@ def test_pages_of_lessons_keep_the_filters_and_take_constant_reads(
         clara.get("/admin/bookings?show=all&q=leo&status=confirmed")
     with psycopg.connect(settings.database_url) as connection:
         connection.execute(
-            "select set_config('app.organization_id', %s, true)", [str(musicschool.organization_id)]
+            ENTER,
+            [str(musicschool.organization_id)],
         )
         start = datetime(2030, 1, 7, 10, tzinfo=UTC)
         for number in range(60):

@@ -34,9 +34,11 @@ update bookings set cancelled_at = now(), cancelled_by_id = :by_id, cancellation
                     revision = revision + 1
 where id = :booking_id
 """)
+# One-to-one lessons only: of a class, a student sees no seat but their own, so
+# that nobody is left in it is not theirs to find out.
 _FREE_SESSION = text("""
 update sessions set cancelled_at = now()
-where id = :session_id and cancelled_at is null
+where id = :session_id and cancelled_at is null and capacity = 1
   and not exists (select from bookings where session_id = :session_id and cancelled_at is null)
 """)
 

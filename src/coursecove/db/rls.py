@@ -47,6 +47,29 @@ def isolate(
     return statements
 
 
+# Who is asking, set by the same statement as the organization.
+CURRENT_MEMBER = "(select nullif(current_setting('app.member_id', true), '')::uuid)"
+CURRENT_CLERK_USER = "(select nullif(current_setting('app.clerk_user_id', true), ''))"
+_ROLE = "(select current_setting('app.member_role', true))"
+
+
+def acting_as(*roles: str) -> str:
+    """Return the condition that the unit of work acts as one of ``roles`` (system: CourseCove itself)."""
+    return f"{_ROLE} in ({', '.join(repr(role) for role in roles)})"
+
+
+def keep_from_others(table: str, visible: str, *, verbs: str = "all") -> list[str]:
+    """Return the DDL of a second restrictive policy: inside the school, rows are for whom ``visible`` says.
+
+    ``verbs`` is ``all`` or one verb; rows written must be visible to who writes them.
+    """
+    name = f"{table}_person" if verbs == "all" else f"{table}_person_{verbs}"
+    return [
+        f"create policy {name} on {table} as restrictive for {verbs} to {APP_ROLE} "
+        f"using ({visible})" + ("" if verbs in ("select", "delete") else f" with check ({visible})")
+    ]
+
+
 def open_to_platform(table: str, verbs: str = "select, insert, update, delete") -> list[str]:
     """Return the DDL that lets the platform role through to ``table``, for all organizations."""
     return [

@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -29,7 +30,31 @@ from coursecove.config import Settings
 log = structlog.get_logger("coursecove.db")
 
 AfterCommit = Callable[[], Awaitable[None]]
-_SET_ORGANIZATION = text("select set_config('app.organization_id', :organization_id, true)")
+_SET_SCOPE = text(
+    "select set_config('app.organization_id', :organization_id, true), "
+    "set_config('app.clerk_user_id', :clerk_user_id, true), "
+    "set_config('app.member_id', :member_id, true), "
+    "set_config('app.member_role', :member_role, true)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """On whose behalf a unit of work reads and writes; the policies of personal tables ask.
+
+    ``clerk_user_id`` is known from the token before the member is;
+    ``member_id`` and ``role`` follow when the membership has been read.
+    """
+
+    clerk_user_id: str = ""
+    member_id: str = ""
+    role: str = ""
+
+
+#: A visitor: sees what a school shows to everybody.
+NOBODY = Acting()
+#: CourseCove itself: jobs that serve everybody of one school.
+SYSTEM = Acting(role="system")
 
 
 class ScopedSession(Session):
@@ -37,12 +62,21 @@ class ScopedSession(Session):
 
 
 @event.listens_for(ScopedSession, "after_begin")
-def _enter_organization(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+def _enter_scope(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     # Set for this transaction only (third argument true): a pooled connection
-    # that is handed on carries nothing of the last tenant.  Without an
-    # organization the empty string is set on purpose: no tenant, no rows.
+    # that is handed on carries nothing of the last tenant or person.  What is
+    # not known is set to the empty string on purpose: no tenant, no rows.
     organization_id = session.info.get("organization_id")
-    connection.execute(_SET_ORGANIZATION, {"organization_id": str(organization_id) if organization_id else ""})
+    acting: Acting = session.info.get("acting", NOBODY)
+    connection.execute(
+        _SET_SCOPE,
+        {
+            "organization_id": str(organization_id) if organization_id else "",
+            "clerk_user_id": acting.clerk_user_id,
+            "member_id": acting.member_id,
+            "member_role": acting.role,
+        },
+    )
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -95,9 +129,15 @@ class Database:
         self._platform_sessions = async_sessionmaker(self._platform, **options)
 
     @asynccontextmanager
-    async def organization(self, organization_id: uuid.UUID) -> AsyncIterator[AsyncSession]:
-        """Open a unit of work inside one organization, as the application role."""
-        async with self._unit(self._app_sessions, organization_id) as session:
+    async def organization(
+        self, organization_id: uuid.UUID, *, acting: Acting = NOBODY
+    ) -> AsyncIterator[AsyncSession]:
+        """Open a unit of work inside one organization, as the application role.
+
+        Personal rows are visible as far as ``acting`` reaches: nobody's to
+        :data:`NOBODY`, everybody's to :data:`SYSTEM`.
+        """
+        async with self._unit(self._app_sessions, organization_id, acting) as session:
             yield session
 
     @asynccontextmanager
@@ -117,10 +157,18 @@ class Database:
 
     @asynccontextmanager
     async def _unit(
-        self, sessions: async_sessionmaker[AsyncSession], organization_id: uuid.UUID | None
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        organization_id: uuid.UUID | None,
+        acting: Acting = NOBODY,
     ) -> AsyncIterator[AsyncSession]:
         waiting: list[AfterCommit] = []
-        info = {**self._info, "organization_id": organization_id, "after_commit": waiting}
+        info = {
+            **self._info,
+            "organization_id": organization_id,
+            "acting": acting,
+            "after_commit": waiting,
+        }
         async with sessions(info=info) as session:
             try:
                 yield session
@@ -148,6 +196,15 @@ class Database:
 def after_commit(session: AsyncSession, callback: AfterCommit) -> None:
     """Run ``callback`` once this unit of work is durable; it is dropped when it rolls back."""
     session.info["after_commit"].append(callback)
+
+
+def acting_as_member(session: AsyncSession, member_id: uuid.UUID, role: str) -> None:
+    """Note who the signed-in person is here, for the transactions of this unit of work that follow.
+
+    The running one learns it from the query that read the membership
+    (:func:`coursecove.tenants.service.recognise`).
+    """
+    session.info["acting"] = replace(session.info["acting"], member_id=str(member_id), role=role)
 
 
 def organization_of(session: AsyncSession) -> uuid.UUID:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings import service as bookings
 from coursecove.config import Settings
+from coursecove.db.session import SYSTEM
 from coursecove.errors import NotFound
 from coursecove.jobs import job
 from coursecove.notifications.messages import UnusableAddress, compose
@@ -73,7 +74,7 @@ async def deliver(resources: Resources, *, organization_id: str, delivery_id: st
     """
     organization = uuid.UUID(organization_id)
     database = resources.database
-    async with database.organization(organization) as session:
+    async with database.organization(organization, acting=SYSTEM) as session:
         claimed = (await session.execute(_CLAIM, {"id": uuid.UUID(delivery_id)})).one_or_none()
     if claimed is None:
         return
@@ -82,7 +83,7 @@ async def deliver(resources: Resources, *, organization_id: str, delivery_id: st
         if claimed.attempts > ATTEMPTS:
             # Every claim counts, so a mail that kills its worker ends as well.
             raise UnusableAddress("Given up: the last attempt ended without a result.")
-        async with database.organization(organization) as session:
+        async with database.organization(organization, acting=SYSTEM) as session:
             notice = await _notice(session, claimed, resources.settings)
         if notice is None:
             statement, error = _SKIPPED, "The booking has changed since."
@@ -94,7 +95,7 @@ async def deliver(resources: Resources, *, organization_id: str, delivery_id: st
         error = f"{type(problem).__name__}: {problem}".replace("\x00", "")[:500]
         log.warning("delivery_failed", delivery_id=delivery_id, attempts=claimed.attempts, final=final)
     values = {"id": claimed.id, "attempts": claimed.attempts}
-    async with database.organization(organization) as session:
+    async with database.organization(organization, acting=SYSTEM) as session:
         await session.execute(statement, values if statement is _SENT else {**values, "error": error})
 
 

@@ -18,7 +18,7 @@ from coursecove.errors import Forbidden, Unauthenticated
 from coursecove.identity.authentication import SignedIn, SignedOut
 from coursecove.tenants.errors import NotAMember
 from coursecove.tenants.models import Member
-from coursecove.tenants.service import find_member, member_view
+from coursecove.tenants.service import member_view, recognise
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -34,7 +34,7 @@ async def maybe_member(request: AnyRequest, session: NamedDependency[AsyncSessio
     identity = identity_of(request)
     if isinstance(identity, SignedOut):
         return None
-    member = await find_member(session, identity.claims.user_id)
+    member = await recognise(session, identity.claims.user_id)
     # For the layout, which shows who is signed in on error pages too. A view, because a failed
     # write takes every row that was read out of reach.
     request.scope["state"]["member"] = member_view(member) if member else None

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.db.session import organization_of
+from coursecove.db.session import acting_as_member, organization_of
 from coursecove.errors import Invalid, NotFound
 from coursecove.events import track
 from coursecove.tenants import queries
@@ -129,11 +129,24 @@ async def update_organization(
     return await get_organization(session)
 
 
-async def find_member(session: AsyncSession, clerk_user_id: str) -> Member | None:
-    """Return the current member behind a Clerk user, or None when they do not belong here (any more)."""
+# The policies of personal tables learn who is asking from the same query, and
+# let it see its own row by the token's subject.
+_RECOGNISE = text("""
+select members.*, set_config('app.member_id', id::text, true), set_config('app.member_role', role, true)
+from members where clerk_user_id = :clerk_user_id and removed_at is null
+""")
+
+
+async def recognise(session: AsyncSession, clerk_user_id: str) -> Member | None:
+    """Return the current member behind a verified Clerk user, and act for them from here on.
+
+    None when they do not belong here (any more); the unit of work stays nobody's then.
+    """
     member: Member | None = await session.scalar(
-        queries.current_members().where(Member.clerk_user_id == clerk_user_id)
+        select(Member).from_statement(_RECOGNISE), {"clerk_user_id": clerk_user_id}
     )
+    if member is not None:
+        acting_as_member(session, member.id, member.role)
     return member
 
 

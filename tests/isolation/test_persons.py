@@ -1,0 +1,218 @@
+"""Inside one school the database keeps people from each other: every personal table × everybody × every verb.
+
+Who may see a row is worked out here from the rows themselves, read above all
+policies, and compared with what the application role is given.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from coursecove.config import Settings
+from coursecove.dev.postgres import EmbeddedPostgres
+from tests.conftest import ClientFor
+from tests.factories.world import School
+from tests.isolation.databases import as_superuser
+
+Row = dict[str, Any]
+Sees = Callable[["Person", Row, dict[uuid.UUID, Row]], bool]
+
+PEOPLE = {
+    "visitor": None,
+    "mia": "mia@example.com",
+    "leo": "leo@example.com",
+    "ida": "ida@harmony.example",
+    "tomas": "tomas@harmony.example",
+    "clara": "clara@harmony.example",
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody a unit of work acts for."""
+
+    name: str
+    member_id: uuid.UUID | None
+    role: str
+
+
+def _booking(who: Person, row: Row, sessions: dict[uuid.UUID, Row]) -> bool:
+    teaches = who.role == "instructor" and sessions[row["session_id"]]["instructor_id"] == who.member_id
+    return (
+        who.role in ("admin", "system") or who.member_id in (row["student_id"], row["booked_by_id"]) or teaches
+    )
+
+
+def _member(who: Person, row: Row, _: dict[uuid.UUID, Row]) -> bool:
+    return (
+        who.role in ("admin", "instructor", "system")
+        or row["role"] in ("admin", "instructor")
+        or row["id"] == who.member_id
+    )
+
+
+RULES: dict[str, Sees] = {
+    "bookings": _booking,
+    "members": _member,
+    "deliveries": lambda who, row, _: who.role in ("admin", "system"),
+    "events": lambda who, row, _: who.role in ("admin", "system") or row["actor_id"] == who.member_id,
+    "idempotency_keys": lambda who, row, _: who.role == "system" or row["member_id"] == who.member_id,
+}
+IDENTITY = {"idempotency_keys": "key"}
+
+
+@pytest.fixture(scope="module")
+def people(musicschool: School) -> list[Person]:
+    roles = {"visitor": "", "mia": "student", "leo": "student", "ida": "instructor", "tomas": "instructor"}
+    named = [
+        Person(name, musicschool.members[email] if email else None, roles.get(name, "admin"))
+        for name, email in PEOPLE.items()
+    ]
+    return [*named, Person("coursecove", None, "system")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _personal_rows(postgres: EmbeddedPostgres, settings: Settings, musicschool: School) -> None:
+    """A row of everybody's in the tables the demo leaves empty."""
+    with as_superuser(postgres, settings) as connection:
+        for email in ("mia@example.com", "ida@harmony.example"):
+            member = musicschool.members[email]
+            connection.execute(
+                "insert into idempotency_keys (organization_id, member_id, key, fingerprint, status_code, "
+                "response) values (%s, %s, 'k', 'f', 201, '')",
+                [musicschool.organization_id, member],
+            )
+        connection.execute(
+            "insert into deliveries (organization_id, kind, booking_id, booking_revision, recipient_id, "
+            "recipient_email) select organization_id, 'confirmation', id, 0, student_id, 'mail@example.com' "
+            "from bookings"
+        )
+
+
+@contextmanager
+def acting(settings: Settings, school: School, who: Person) -> Iterator[psycopg.Connection[Row]]:
+    """Connect as the application role and act for somebody; everything is rolled back."""
+    with psycopg.connect(settings.database_url, row_factory=dict_row) as connection:
+        connection.execute(
+            "select set_config('app.organization_id', %s, true), set_config('app.member_id', %s, true), "
+            "set_config('app.member_role', %s, true)",
+            [str(school.organization_id), str(who.member_id or ""), who.role],
+        )
+        yield connection
+        connection.rollback()
+
+
+def leaks(postgres: EmbeddedPostgres, settings: Settings, school: School, people: list[Person]) -> list[str]:
+    """Return every cell in which somebody sees, changes or deletes what the rules do not give them."""
+    found = []
+    with as_superuser(postgres, settings) as above:
+        above.row_factory = dict_row
+        every = {
+            table: above.execute(
+                f"select * from {table} where organization_id = %s", [school.organization_id]
+            ).fetchall()
+            for table in (*RULES, "sessions")
+        }
+    sessions = {row["id"]: row for row in every["sessions"]}
+    for table, sees in RULES.items():
+        name = IDENTITY.get(table, "id")
+        changed = {"members": "role_override", "bookings": "revision", "idempotency_keys": None}.get(
+            table, "attempts"
+        )
+        for who in people:
+            expected = {(row[name], row.get("member_id")) for row in every[table] if sees(who, row, sessions)}
+            with acting(settings, school, who) as connection:
+                visible = {
+                    (row[name], row.get("member_id")) for row in connection.execute(f"select * from {table}")
+                }
+                if visible != expected:
+                    found.append(f"{who.name} reads {len(visible)} rows of {table}, not {len(expected)}")
+                if changed:
+                    may = set() if table == "members" and who.role not in ("admin", "system") else expected
+                    count = connection.execute(f"update {table} set {changed} = {changed}").rowcount
+                    if count != len(may):
+                        found.append(f"{who.name} changes {count} rows of {table}, not {len(may)}")
+    return found
+
+
+def test_everybody_sees_and_changes_exactly_their_own(
+    postgres: EmbeddedPostgres, settings: Settings, musicschool: School, people: list[Person]
+) -> None:
+    assert leaks(postgres, settings, musicschool, people) == []
+
+
+@pytest.mark.parametrize("table", [*RULES, "members_update"])
+def test_a_dropped_policy_about_persons_is_noticed(
+    postgres: EmbeddedPostgres, settings: Settings, musicschool: School, people: list[Person], table: str
+) -> None:
+    """The control: without any one of the policies the matrix above finds a leak."""
+    of = table.removesuffix("_update")
+    policy = f"{of}_person_update" if table.endswith("_update") else f"{of}_person"
+    with as_superuser(postgres, settings) as connection:
+        definition = connection.execute(
+            "select format('create policy %%I on %%I as restrictive for %%s to coursecove_app using (%%s) "
+            "with check (%%s)', policyname, tablename, lower(cmd), qual, with_check) "
+            "from pg_policies where policyname = %s",
+            [policy],
+        ).fetchone()
+        assert definition is not None
+        connection.execute(f"drop policy {policy} on {of}")
+        connection.commit()
+        try:
+            assert leaks(postgres, settings, musicschool, people) != []
+        finally:
+            connection.execute(definition[0])
+    assert leaks(postgres, settings, musicschool, people) == []
+
+
+@pytest.mark.parametrize("victim", ["mia@example.com", "leo@example.com"])
+def test_a_student_writes_nothing_in_another_students_name(
+    settings: Settings, musicschool: School, people: list[Person], victim: str
+) -> None:
+    mia = next(person for person in people if person.name == "mia")
+    with acting(settings, musicschool, mia) as connection:
+        row = connection.execute("select * from sessions limit 1").fetchone()
+        assert row is not None
+        insert = (
+            "insert into bookings (organization_id, reference, session_id, student_id, booked_by_id, "
+            "starts_at, ends_at, cancellation_notice_minutes) values (%s, 'ABCD-EFGH', %s, %s, %s, "
+            "now() + interval '9 years', now() + interval '9 years 1 hour', 0)"
+        )
+        own = victim == "mia@example.com"
+        values = [
+            musicschool.organization_id,
+            row["id"],
+            musicschool.members[victim],
+            musicschool.members[victim],
+        ]
+        if own:
+            # The control: the same statement in one's own name goes through.
+            assert connection.execute(insert, values).rowcount == 1
+        else:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(insert, values)
+
+
+def test_a_query_that_forgot_its_filter_gives_students_their_own_lessons_only(
+    client: ClientFor, monkeypatch: pytest.MonkeyPatch, musicschool: School
+) -> None:
+    """The application's own check is taken out; the database still holds."""
+    from sqlalchemy import true
+
+    from coursecove.bookings import queries
+
+    mia = client("musicschool", "mia@example.com")
+    before = mia.get("/api/v1/bookings").json()
+    monkeypatch.setattr(queries, "visible_to", lambda viewer: true())
+    after = mia.get("/api/v1/bookings").json()
+    assert before["total"] == after["total"] > 0
+    clara = client("musicschool", "clara@harmony.example").get("/api/v1/bookings").json()
+    assert clara["total"] > after["total"]
