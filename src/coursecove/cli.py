@@ -193,7 +193,7 @@ def db_shell(role: str, organization: str | None, arguments: tuple[str, ...]) ->
     environ = {**os.environ, "PGPASSWORD": unquote(parts.password or "")}
     if organization:
         organization_id = asyncio.run(_organization_id(settings, organization))
-        environ["PGOPTIONS"] = f"-c app.organization_id={organization_id}"
+        environ["PGOPTIONS"] = f"-c app.organization_id={organization_id} -c app.member_role=system"
     # The password would be seen in the list of processes; everything else of the address stays.
     host = parts.netloc.rpartition("@")[2]
     without_password = parts._replace(netloc=f"{parts.username}@{host}").geturl()
