@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from coursecove.config import read_env_file
-from coursecove.dev.clerk.world import SCHOOLS
+from coursecove.dev.clerk.world import PEOPLE, SCHOOLS
 from coursecove.dev.daemons import port_is_free
 from tests.serving import free_port
 
@@ -182,7 +182,7 @@ def test_the_table_says_where_everything_is_and_how_to_sign_in(demo: Demo) -> No
 
 def test_people_came_in_through_signed_webhooks(demo: Demo) -> None:
     """As many events as there are people, schools and memberships; done, and nothing left over."""
-    people = {person.clerk_id for school in SCHOOLS for person, _ in school.people}
+    people = {person.clerk_id for person in PEOPLE}
     expected = {
         ("user.created", "completed", len(people)),
         ("organization.created", "completed", len(SCHOOLS)),

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.db import migrate
 from coursecove.db.rls import APP_ROLE, PLATFORM_ROLE, ROLE_CHECK
 from coursecove.resources import Resources
+from coursecove.webhooks.gauges import LedgerGauges
 
 CHECK_SECONDS = 3.0
 
@@ -117,8 +118,8 @@ async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     )
 
 
-@get("/metrics", include_in_schema=False, sync_to_thread=True)
-def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get("/metrics", include_in_schema=False)
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answer Prometheus: with ``METRICS_TOKEN`` set to its bearer, otherwise to this machine only."""
     token = request.app.state.resources.settings.metrics_token
     if token:
@@ -130,6 +131,11 @@ def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         allowed = client is not None and client[0] in ("127.0.0.1", "::1") and not forwarded
     if not allowed:
         raise NotFoundException
+    state = request.app.state
+    gauges: LedgerGauges | None = state.get("webhook_gauges")
+    if gauges is None:
+        gauges = state["webhook_gauges"] = LedgerGauges(state.resources.database)
+    await gauges.refresh()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

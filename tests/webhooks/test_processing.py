@@ -259,9 +259,10 @@ async def test_the_operators_numbers_add_up(house: Resources, trouble: list[Any]
     await change(house, "update webhook_events set path = 'queue' where message_id = 'msg_1'")
     async with house.database.platform_scope() as session:
         found = await service.stats(session)
-        failed = await service.list_events(session, status="failed")
-        page = await service.list_events(session, limit=2)
-        rest = await service.list_events(session, limit=2, before=page[-1])
+        failed = (await service.find_events(session, service.EventFilters(status="failed"))).items
+        page = await service.find_events(session, page_size=2)
+        rest = await service.find_events(session, page=2, page_size=2)
+        standing = await service.standing(session)
     assert (found.pending, found.completed, found.failed, found.waiting) == (1, 2, 1, 0)
     assert found.success_rate == pytest.approx(2 / 3)
     assert found.fast_path_share == pytest.approx(1 / 2)
@@ -269,7 +270,10 @@ async def test_the_operators_numbers_add_up(house: Resources, trouble: list[Any]
     assert found.p50_ms > 0
     assert found.oldest_pending_at is not None
     assert [event.error for event in failed] == ["why"]
-    assert [event.message_id for event in page + rest] == ["msg_pending", "msg_2", "msg_1", "msg_0"]
+    assert page.total == 4
+    assert (standing.pending, standing.processing, standing.waiting, standing.failed) == (1, 0, 0, 1)
+    assert standing.oldest_open_seconds is not None
+    assert [event.message_id for event in page.items + rest.items] == ["msg_pending", "msg_2", "msg_1", "msg_0"]
 
 
 async def test_the_command_line_shows_and_replays(house: Resources, trouble: list[Any]) -> None:

@@ -94,7 +94,7 @@ def _run(supervisor: Supervisor, own: dict[str, str], home: Path, port: int) -> 
     stand_in = None
     if not environ.get("CLERK_PUBLISHABLE_KEY"):
         stand_in = _stand_in(environ, home, clerk_port, port)
-        environ = {**stand_in.environment(), **environ}
+        environ = {"PLATFORM_OPERATORS": world.OLIVIA.email, **stand_in.environment(), **environ}
     if not environ.get("SMTP_URL"):
         environ["SMTP_URL"] = f"smtp://127.0.0.1:{smtp_port}"
         environ["MAILBOX_URL"] = f"http://mail.{environ['BASE_DOMAIN']}:{mailbox_port}"
@@ -182,6 +182,7 @@ def _setting_names() -> set[str]:
     return {
         *("APP_ENV", "DATABASE_URL", "DATABASE_PLATFORM_URL", "DATABASE_OWNER_URL", "REDIS_URL"),
         *("BASE_DOMAIN", "PUBLIC_SCHEME", "PUBLIC_PORT", "HOST", "PORT", "TRUSTED_PROXIES", "METRICS_TOKEN"),
+        "PLATFORM_OPERATORS",
         *("CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "CLERK_WEBHOOK_SIGNING_SECRET"),
         *("CLERK_WEBHOOK_SECRET", "CLERK_JWT_KEY", "CLERK_API_URL"),
         *("SMTP_URL", "MAIL_FROM", "MAILBOX_URL", "LOG_FORMAT"),
@@ -298,6 +299,7 @@ def _table(settings: Settings, environ: Mapping[str, str], clerk_port: int | Non
         ("Admins", f"{school}/admin"),
         ("More schools", f"{settings.origin('yoga')}  {settings.origin('tutoring')}"),
         ("CourseCove", settings.origin()),
+        ("Platform operator", f"{settings.origin()}/platform"),
         ("API", f"{school}/api/v1/docs"),
     ]
     if environ.get("MAILBOX_URL"):
@@ -314,6 +316,7 @@ def _table(settings: Settings, environ: Mapping[str, str], clerk_port: int | Non
         lines += [
             "  To sign in, press “Sign in” and choose a person; there are no passwords here.",
             f"  At Harmony Music School: {', '.join(words)}.",
+            f"  Platform operator: {world.OLIVIA.given_name} {world.OLIVIA.family_name}.",
             "",
         ]
     return "\n".join(lines)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -15,10 +15,29 @@ from coursecove.config import Settings
 from coursecove.errors import NotFound
 from coursecove.resources import open_resources
 from coursecove.webhooks import service
-from coursecove.webhooks.service import EventView
+from coursecove.webhooks.service import EventFilters, EventView, Order
 from coursecove.webhooks.wakeups import settle
 
 T = TypeVar("T")
+
+
+class Instant(click.ParamType):
+    """A date or an ISO 8601 instant; UTC when it names no offset."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime:
+        """Return it as an aware datetime, or say how to write one."""
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                "Write a date such as 2026-12-31, or an instant such as 2026-12-31T23:00:00Z.", param, context
+            )
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+INSTANT = Instant()
 
 
 @click.group("webhooks")
@@ -48,40 +67,57 @@ def stats_command(context: click.Context, hours: int, as_json: bool) -> None:
 
 @webhooks_group.command("list")
 @click.option("--status", type=click.Choice(service.STATUSES))
+@click.option("--outcome", type=click.Choice(service.OUTCOMES))
 @click.option("--type", "event_type", help="For example user.created.")
+@click.option(
+    "--path", type=click.Choice(service.PATHS), help="Done in the request (fast) or by a worker (queue)."
+)
+@click.option("--waiting/--not-waiting", default=None, help="What waits for another event, or does not.")
 @click.option("--entity", "entity_id", help="A Clerk id, for example user_2x.")
+@click.option("--from", "from_", type=INSTANT, help="Received then or later; UTC unless it says otherwise.")
+@click.option("--until", type=INSTANT, help="Received before then.")
+@click.option("--search", help="A part of a message id or a Clerk id.")
+@click.option("--order", type=click.Choice(service.ORDERS), default="newest", show_default=True)
+@click.option("--page", default=1, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--limit", default=30, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_context
 def list_command(
-    context: click.Context, status: str | None, event_type: str | None, entity_id: str | None, limit: int
+    context: click.Context, order: Order, page: int, limit: int, *, as_json: bool, **narrowed: Any
 ) -> None:
     """Events, newest first."""
+    filters = EventFilters(**narrowed)
     found = _ask(
         context,
-        lambda session: service.list_events(
-            session, status=status, event_type=event_type, entity_id=entity_id, limit=limit
-        ),
+        lambda session: service.find_events(session, filters, order=order, page=page, page_size=limit),
     )
-    for event in found:
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    for event in found.items:
         click.echo(f"{_when(event.received_at)}  {event.message_id}  {event.event_type}  {_state(event)}")
-    if not found:
+    if not found.items:
         click.echo("No events.")
+    elif found.total > len(found.items):
+        click.echo(f"{len(found.items)} of {found.total}, page {page}")
 
 
 @webhooks_group.command("show")
 @click.argument("message_id")
-@click.option("--body", is_flag=True, help="What was signed; it holds personal data.")
+@click.option("--body", is_flag=True, help="Its payload too, without secrets and personal data.")
 @click.pass_context
 def show_command(context: click.Context, message_id: str, body: bool) -> None:
     """Everything known about one event."""
+    found = _ask(context, lambda session: service.get_event(session, message_id))
     if body:
-        click.echo(_ask(context, lambda session: service.get_body(session, message_id)))
+        click.echo(f"{found.body_bytes} bytes that are no JSON." if found.body is None else found.body)
         return
-    event = _ask(context, lambda session: service.get_event(session, message_id))
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
+    for name in found.event.__struct_fields__:
+        value = getattr(found.event, name)
         if value is not None:
             click.echo(f"{name:16} {_when(value) if isinstance(value, datetime) else value}")
+    for name, value in sorted(found.headers.items()):
+        click.echo(f"{name:16} {value}")
 
 
 @webhooks_group.command("replay")
@@ -92,16 +128,10 @@ def replay_command(context: click.Context, message_ids: tuple[str, ...], failed:
     """Process events once more; safe at any time."""
     if failed == bool(message_ids):
         raise click.UsageError("Name message ids, or say --failed.")
-
-    async def replay(session: AsyncSession) -> list[str]:
-        wanted = list(message_ids)
-        if failed:
-            wanted = [
-                event.message_id for event in await service.list_events(session, status="failed", limit=1000)
-            ]
-        return await service.replay(session, wanted)
-
-    done = _ask(context, replay)
+    if failed:
+        done = _ask(context, service.replay_failed)
+    else:
+        done = _ask(context, lambda session: service.replay(session, message_ids))
     click.echo(f"{len(done)} will be processed again.")
     left_out = set(message_ids) - set(done)
     if left_out:

@@ -17,7 +17,7 @@ from litestar import Request, Response, post
 from litestar.datastructures import State
 
 from coursecove.resources import Resources
-from coursecove.webhooks import ledger
+from coursecove.webhooks import ledger, metrics
 from coursecove.webhooks.inbox import Unreadable
 from coursecove.webhooks.ledger import Lease, Received
 from coursecove.webhooks.processing import FAST, Result, attempt, give_back, open_envelope
@@ -202,6 +202,7 @@ def _refusal(
 
 
 def _log_line(message: Received, result: Result, started: float) -> None:
+    metrics.count(message.event_type, "fast", result.status, result.outcome)
     write = log.error if result.status == "failed" else log.info
     write(
         "webhook",

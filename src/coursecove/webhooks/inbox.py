@@ -70,6 +70,11 @@ def handles(*event_types: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def handled_types() -> list[str]:
+    """Return every type of event that somebody here understands."""
+    return sorted(_HANDLERS)
+
+
 def find_handler(event_type: str) -> Handler | None:
     """Return who understands ``event_type``; None means that nobody here cares."""
     return _HANDLERS.get(event_type)

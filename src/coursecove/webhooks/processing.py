@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import Database
 from coursecove.errors import CourseCoveError
-from coursecove.webhooks import ledger
+from coursecove.webhooks import ledger, metrics
 from coursecove.webhooks.inbox import ClerkEvent, Outcome, Unreadable, WaitFor, find_handler
 from coursecove.webhooks.ledger import Lease, LeaseLost
 
@@ -183,6 +183,8 @@ def _milliseconds(started: float) -> int:
 
 
 def _log(lease: Lease, result: Result, started: float) -> None:
+    seconds = time.monotonic() - started
+    metrics.count(lease.event_type, lease.path, result.status, result.outcome, seconds)
     write = log.error if result.status == "failed" else log.warning if result.reason else log.info
     details = {"waiting_for": result.waiting_for, "reason": result.reason}
     write(

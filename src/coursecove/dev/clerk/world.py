@@ -53,6 +53,8 @@ JUN = DemoPerson("user_2StillwaterJunTanaka", "Jun", "Tanaka", "jun@stillwater.e
 SOFIA = DemoPerson("user_2StudentSofiaMarino", "Sofia", "Marino", "sofia@example.com")
 ARJUN = DemoPerson("user_2BrightsideArjunMehta", "Arjun", "Mehta", "arjun@brightside.example")
 ELENA = DemoPerson("user_2BrightsideElenaPetrova", "Elena", "Petrova", "elena@brightside.example")
+# Runs the platform and belongs to no school.
+OLIVIA = DemoPerson("user_2PlatformOliviaPark", "Olivia", "Park", "olivia@coursecove.example")
 SAM = DemoPerson("user_2StudentSamCarter", "Sam", "Carter", "sam@example.com")
 
 MUSIC_SCHOOL = DemoSchool(
@@ -92,5 +94,5 @@ TUTORING = DemoSchool(
 
 SCHOOLS: tuple[DemoSchool, ...] = (MUSIC_SCHOOL, YOGA, TUTORING)
 PEOPLE: tuple[DemoPerson, ...] = tuple(
-    dict.fromkeys(person for school in SCHOOLS for person, _ in school.people)
+    dict.fromkeys([*(person for school in SCHOOLS for person, _ in school.people), OLIVIA])
 )

@@ -102,12 +102,14 @@
 
       const show = ({ groups }) => {
         const here = location.hostname.split(".")[0];
-        const own = (group) => (group.organization && group.organization.slug === here ? 0 : 1);
+        // A host that is no school is the bare domain: whoever belongs to no school comes first there.
+        const onPlatform = !groups.some((group) => group.organization && group.organization.slug === here);
+        const own = (group) => ((group.organization ? group.organization.slug === here : onPlatform) ? 0 : 1);
         const ordered = [...groups].sort((one, other) => own(one) - own(other));
         people.replaceChildren(
           ...ordered.map((group, index) => {
             const headingId = `cl-group-${index}`;
-            const title = group.organization ? group.organization.name : "Not in a school yet";
+            const title = group.organization ? group.organization.name : onPlatform ? "Platform" : "Not in a school yet";
             return element(
               "section",
               { class: "cl-group", "aria-labelledby": headingId },
