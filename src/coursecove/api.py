@@ -10,6 +10,8 @@ from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
+    Operation,
+    Parameter,
     Reference,
     Schema,
 )
@@ -53,12 +55,17 @@ _ALWAYS = {
     "404": "There is no such thing here",
     "503": "A service did not answer; try again after `Retry-After` seconds",
 }
+_ASKING = {"422": "Fields are not valid; `fields` says which and why"}
 _WRITING = {
     "409": "The present state of things refuses it",
     "413": "The body is too large",
     "415": "The body has another content type than JSON",
-    "422": "Fields are not valid; `fields` says which and why",
+    **_ASKING,
 }
+
+
+def _parameters(operation: Operation) -> list[Parameter]:
+    return [one for one in operation.parameters or () if isinstance(one, Parameter)]
 
 
 def describe_refusals(document: OpenAPI) -> None:
@@ -75,7 +82,11 @@ def describe_refusals(document: OpenAPI) -> None:
         for operation in (path.get, path.post, path.put, path.patch, path.delete):
             if operation is None:
                 continue
-            refusals = _ALWAYS if operation is path.get else {**_ALWAYS, **_WRITING}
+            refusals = dict(_ALWAYS)
+            if operation is not path.get:
+                refusals |= _WRITING
+            elif any(parameter.param_in == "query" for parameter in _parameters(operation)):
+                refusals |= _ASKING
             described: dict[str, Any] = {
                 code: OpenAPIResponse(description=text, content={PROBLEM_JSON: media})
                 for code, text in refusals.items()
