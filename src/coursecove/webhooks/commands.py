@@ -21,7 +21,7 @@ from coursecove.webhooks.wakeups import settle
 T = TypeVar("T")
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """A date or an ISO 8601 instant; UTC when it names no offset."""
 
     name = "instant"
@@ -83,7 +83,7 @@ def stats_command(context: click.Context, hours: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_context
 def list_command(
-    context: click.Context, order: Order, page: int, limit: int, *, as_json: bool, **narrowed: Any
+    context: click.Context, /, order: Order, page: int, limit: int, *, as_json: bool, **narrowed: Any
 ) -> None:
     """Events, newest first."""
     filters = EventFilters(**narrowed)

@@ -40,7 +40,7 @@ class LedgerGauges:
         self._asking: asyncio.Task[None] | None = None
 
     async def refresh(self) -> None:
-        """Read the ledger unless that was done moments ago; take :data:`WAIT_SECONDS` at most, raise nothing."""
+        """Read the ledger unless that was just done; take :data:`WAIT_SECONDS` at most, raise nothing."""
         if time.monotonic() < self._fresh_until:
             return
         if self._asking is None or self._asking.done():

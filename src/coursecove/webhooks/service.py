@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -28,8 +29,9 @@ Order = Literal["failed", "newest", "oldest", "attempts", "slowest"]
 class EventFilters(Struct, frozen=True, kw_only=True):
     """Which events; what is None narrows nothing.
 
-    ``search`` is a part of a message id or of an entity's Clerk id.  Instants
-    are of receipt, the first one included.
+    ``search`` is a part of a message id or of an entity's Clerk id; a whole id
+    of a person or a school finds what is about them, too.  Instants are of
+    receipt, the first one included.
     """
 
     status: str | None = None
@@ -116,6 +118,8 @@ class Standing(Struct, frozen=True):
     failed: int
     oldest_open_seconds: float | None
 
+
+_WHOLE_ID = re.compile(r"(user|org)_\w{6,}", re.ASCII)
 
 # What is open counts whatever its age; what is over counts within the window.
 _STATS = text("""
@@ -277,12 +281,15 @@ def _conditions(filters: EventFilters) -> list[ColumnElement[bool]]:
     if filters.until is not None:
         conditions.append(WebhookEvent.received_at < filters.until)
     if filters.search:
-        conditions.append(
-            or_(
-                WebhookEvent.message_id.contains(filters.search, autoescape=True),
-                WebhookEvent.entity_id.contains(filters.search, autoescape=True),
-            )
-        )
+        found = [
+            WebhookEvent.message_id.contains(filters.search, autoescape=True),
+            WebhookEvent.entity_id.contains(filters.search, autoescape=True),
+        ]
+        if _WHOLE_ID.fullmatch(filters.search):
+            # A school or a person stands in quotes in every event that is about them, too.
+            quoted = f'"{filters.search}"'.encode()
+            found.append(func.pg_catalog.position(WebhookEvent.body, quoted) > 0)
+        conditions.append(or_(*found))
     return conditions
 
 
