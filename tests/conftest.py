@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import psycopg
 import pytest
 import redis
@@ -32,6 +33,7 @@ from coursecove.dev.clerk.app import create_clerk_app
 from coursecove.dev.clerk.stand_in import ClerkStandIn
 from coursecove.dev.postgres import EmbeddedPostgres
 from coursecove.dev.valkey import EmbeddedValkey
+from coursecove.portals import csrf
 from coursecove.resources import Resources, open_resources
 from tests.factories.world import School, open_schools, read_school, token_for
 from tests.serving import Loop, free_port, serving
@@ -227,6 +229,12 @@ def address(app: CourseCove, settings: Settings) -> Iterator[str]:
 ClientFor = Callable[..., httpx.Client]
 
 
+def form_token(settings: Settings, session_token: str, slug: str) -> str:
+    """Return what a page of this school would put into its forms for this session."""
+    session_id = jwt.decode(session_token, options={"verify_signature": False})["sid"]
+    return csrf.issue(settings, session_id, read_school(settings, slug).organization_id)
+
+
 @pytest.fixture(scope="module")
 def token(settings: Settings, stand_in: ClerkStandIn) -> Callable[[str, str], str]:
     """``token(email, slug)``: a session token of that person for that school."""
@@ -238,7 +246,8 @@ def client(address: str, settings: Settings, token: Callable[[str, str], str]) -
     """``client(slug, email=None, cookie=False)``: an HTTP client of one person at one school.
 
     With ``cookie=True`` the token travels as the browser's cookies do, for
-    pages; otherwise as a Bearer token.  Redirects are not followed.
+    pages, and with it what our forms carry (as a header, so that tests post
+    what people type); otherwise as a Bearer token.  Redirects are not followed.
     """
     with ExitStack() as stack:
 
@@ -255,6 +264,7 @@ def client(address: str, settings: Settings, token: Callable[[str, str], str]) -
                         "Origin": origin,
                         "Accept": "text/html",
                         "Sec-Fetch-Dest": "document",
+                        csrf.HEADER: form_token(settings, bearer, slug),
                     }
                 else:
                     headers["Authorization"] = f"Bearer {bearer}"

@@ -233,7 +233,7 @@ def test_https_asks_browsers_to_stay_there() -> None:
         async def send(message: dict[str, object]) -> None:
             sent.append(message)
 
-        parts = dict.fromkeys(("school", "platform", "directory", "authenticator", "error_page"))
+        parts = dict.fromkeys(("school", "platform", "directory", "authenticator", "limits", "error_page"))
         gateway = Gateway(settings, **parts)  # type: ignore[arg-type] # none of them is reached
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {}}
         await gateway(scope, None, send)  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ from coursecove.logs import configure_logging
 from coursecove.observability import observe
 from coursecove.portals import PLATFORM_HANDLERS, SCHOOL_HANDLERS
 from coursecove.portals.errors import as_page, gateway_page
+from coursecove.rate_limits import RateLimits
 from coursecove.resources import Resources, open_resources
 from coursecove.tenants.directory import Directory
 from coursecove.tenants.schemas import OrganizationView
@@ -185,6 +186,7 @@ class CourseCove:
                 platform=self.platform,
                 directory=directory,
                 authenticator=Authenticator(self.settings, resources.http),
+                limits=RateLimits(self.settings, resources.redis),
                 error_page=gateway_page,
             )
             self._app = observe(gateway)

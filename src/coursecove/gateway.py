@@ -7,7 +7,8 @@ The order matters and is the same for every request:
 2. the Host header names the bare domain, a school or nothing of ours; unknown,
    reserved and retired names get one and the same 404;
 3. a form sent from another site is refused;
-4. Clerk's token says who is asking; what they may do is decided further in.
+4. Clerk's token says who is asking; what they may do is decided further in;
+5. whoever asks too often is told to wait.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from litestar.types import HTTPScope, Message, Receive, Send
 from coursecove import problems
 from coursecove.config import Settings
 from coursecove.errors import CourseCoveError, Forbidden, Malformed, NotFound
-from coursecove.identity.authentication import Authenticator, Handshake, SignedOut
+from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
 from coursecove.identity.requests import RequestFacts
+from coursecove.rate_limits import AddressReader, RateLimits, TooManyRequests
 from coursecove.tenants.directory import Directory
 from coursecove.tenants.hosts import BadHost, Bare, Elsewhere, HostReader, School
 from coursecove.tenants.schemas import OrganizationView
@@ -37,6 +39,8 @@ ErrorPage = Callable[[CourseCoveError], Awaitable[tuple[int, bytes]]]
 
 _ANY_HOST = ("/health/", "/static/", "/api/webhooks/")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Belongs to every page as the static files do, and costs no more than they.
+_UNCOUNTED = frozenset({"/branding.css"})
 
 
 class CrossSite(Forbidden):
@@ -57,6 +61,7 @@ class Gateway:
         platform: Litestar,
         directory: Directory,
         authenticator: Authenticator,
+        limits: RateLimits,
         error_page: ErrorPage,
     ) -> None:
         self.school = school
@@ -65,6 +70,8 @@ class Gateway:
         self._hosts = HostReader(settings)
         self._directory = directory
         self._authenticator = authenticator
+        self._limits = limits
+        self._addresses = AddressReader(settings)
         self._error_page = error_page
         self._policies = _content_security_policies(settings)
 
@@ -105,14 +112,21 @@ class Gateway:
         if isinstance(host, School):
             organization = await self._directory.find(host.slug)
         if isinstance(host, Elsewhere) or (isinstance(host, School) and organization is None):
+            await self._count(scope, "unknown", None)
             raise UnknownSchool
         state["organization"] = organization
         origin = self._settings.origin(organization.slug if organization else None)
         state["origin"] = origin
         facts = RequestFacts.from_scope(scope, public_url=origin)
+        state["by_bearer"] = facts.by_bearer
         _refuse_cross_site(scope, facts, origin)
         identity = await self._authenticator.authenticate(
             facts, origin=origin, organization_clerk_id=organization.clerk_id if organization else None
+        )
+        await self._count(
+            scope,
+            str(organization.id) if organization else "platform",
+            identity.claims.user_id if isinstance(identity, SignedIn) else None,
         )
         state["set_cookies"] = identity.cookies
         if isinstance(identity, Handshake):
@@ -121,9 +135,31 @@ class Gateway:
         state["identity"] = identity
         await (self.platform if isinstance(host, Bare) else self.school)(scope, receive, send)
 
+    async def _count(self, scope: HTTPScope, place: str, user_id: str | None) -> None:
+        """Count a request against the budgets of whoever asks and of the school; refuse it above them."""
+        if scope["path"] in _UNCOUNTED:
+            return
+        budgets = self._limits.budgets(
+            place,
+            user_id=user_id,
+            address=self._addresses.read(scope),
+            writes=scope["method"] not in _SAFE_METHODS,
+        )
+        left = None
+        try:
+            left = await self._limits.spend(budgets)
+        except TooManyRequests as refusal:
+            left = refusal.left
+            raise
+        finally:
+            if left and scope["path"].startswith("/api/"):
+                scope["state"]["rate_limit_headers"] = left.headers
+
     async def _refuse(self, scope: HTTPScope, send: Send, error: CourseCoveError) -> None:
         """Answer a failure that happened before any route was reached."""
         extra = [(b"retry-after", b"5")] if error.status == 503 else []
+        if isinstance(error, TooManyRequests):
+            extra = [(b"retry-after", str(error.retry_after).encode())]
         if scope["path"].startswith("/api/"):
             body = msgspec.json.encode(problems.problem(error))
             await _answer(send, error.status, body, problems.PROBLEM_JSON.encode(), extra)
@@ -140,6 +176,7 @@ class Gateway:
                 state["answering"] = True
                 headers = list(message["headers"])
                 names = {name.lower() for name, _ in headers}
+                headers.extend(state.get("rate_limit_headers", ()))
                 for line in state.get("set_cookies", ()):
                     headers.append((b"set-cookie", line.encode("latin-1")))
                 policy = self._policies[state.get("content_policy", "page")]
@@ -214,10 +251,7 @@ def _refuse_cross_site(scope: HTTPScope, facts: RequestFacts, origin: str) -> No
     does not tell schools apart; the Origin header does.  A request without
     cookies carries nobody's authority but its own.
     """
-    # Other schemes than Bearer say nothing about who is asking: a browser sends the password of
-    # a protected site along with any form, and the cookies stay the identity.
-    bearer = (facts.authorization or "").strip().lower().startswith("bearer ")
-    if scope["method"] in _SAFE_METHODS or bearer or not facts.cookies:
+    if scope["method"] in _SAFE_METHODS or facts.by_bearer or not facts.cookies:
         return
     headers = dict(scope["headers"])
     sent_from = headers.get(b"origin", b"").decode("latin-1")

@@ -3,8 +3,9 @@
 // The server shows times in the viewer's own zone; only the browser knows it.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) {
-  const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `tz=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  // The prefix keeps sibling subdomains from setting it; browsers take it over https only.
+  const [prefix, secure] = location.protocol === "https:" ? ["__Host-", "; Secure"] : ["", ""];
+  document.cookie = `${prefix}tz=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 }
 
 // Toasts ---------------------------------------------------------------------------------------
@@ -172,6 +173,7 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
   const reading = ctx.request.method === "GET";
   if (status === 401 && reading) location.assign(ctx.request.action);
   else if (status === 401) toast("error", "You have been signed out. Reload the page and try again.");
+  else if (status === 403 && ctx.response.headers.get("X-Problem") === "csrf") toast("error", "This page has become too old. Reload it and try again.");
   else if (status === 403) toast("error", "You may not do that.");
   else if (status === 404 && reading) location.assign(ctx.request.action);
   else if (status === 404) toast("error", "This is no longer there. Reload the page.");

@@ -293,7 +293,7 @@ def test_a_database_that_is_away_is_503_and_not_a_defect(
     """Asked for the school itself, before any route is reached, and for what a route needs."""
     http = client("tutoring"), client("tutoring", cookie=True)
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise ConnectionRefusedError("connection to server at 10.0.0.1 refused")
 
     with monkeypatch.context() as patch:

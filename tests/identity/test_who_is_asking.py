@@ -8,7 +8,7 @@ import pytest
 
 from coursecove import clock
 from coursecove.identity.authentication import Handshake, SignedIn, SignedOut
-from coursecove.identity.cookies import suffix_of
+from coursecove.identity.cookies import organization_asked_name, redirect_count_name, suffix_of
 from coursecove.identity.requests import RequestFacts
 from tests.identity.identity_world import (
     FOREIGN_KEY,
@@ -26,6 +26,7 @@ from tests.identity.identity_world import (
 )
 
 SUFFIX = suffix_of(make_settings().clerk_publishable_key)
+COUNT = redirect_count_name(ORIGIN)
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +120,7 @@ def test_a_handshake_says_where_to_come_back_to_and_why() -> None:
         "__session": token,
         "organization_id": SCHOOL,
     }
-    assert answer.cookies == ("__clerk_redirect_count=1; Path=/; SameSite=Lax; HttpOnly; Max-Age=2",)
+    assert answer.cookies == (f"{COUNT}=1; Path=/; SameSite=Lax; HttpOnly; Max-Age=2; Secure",)
 
 
 def test_a_development_instance_is_told_which_browser_it_is() -> None:
@@ -130,12 +131,28 @@ def test_a_development_instance_is_told_which_browser_it_is() -> None:
 
 def test_after_three_redirects_in_a_row_the_handshake_is_given_up() -> None:
     for count in range(3):
-        cookies = {"__client_uat": str(UAT), "__clerk_redirect_count": str(count)}
+        cookies = {"__client_uat": str(UAT), COUNT: str(count)}
         answer = decide(page(cookies=cookies))
         assert isinstance(answer, Handshake)
-        assert answer.cookies[0].startswith(f"__clerk_redirect_count={count + 1};")
-    cookies = {"__client_uat": str(UAT), "__clerk_redirect_count": "3"}
+        assert answer.cookies[0].startswith(f"{COUNT}={count + 1};")
+    cookies = {"__client_uat": str(UAT), COUNT: "3"}
     assert decide(page(cookies=cookies)) == SignedOut("handshake-loop")
+
+
+def test_cookies_of_ours_that_a_sibling_subdomain_could_set_are_not_looked_at() -> None:
+    """A browser lets no subdomain set a `__Host-` name for another; without the prefix it would."""
+    assert COUNT.startswith("__Host-")
+    for plain in ("__clerk_redirect_count", COUNT.removeprefix("__Host-")):
+        tossed = decide(page(cookies={"__client_uat": str(UAT), plain: "3"}))
+        assert isinstance(tossed, Handshake), plain
+    cookies = {"__client_uat": str(UAT), "__session": make_token(organization_id=OTHER_SCHOOL)}
+    plain = organization_asked_name(ORIGIN).removeprefix("__Host-")
+    session_id = "sess_2Mia"
+    assert isinstance(
+        decide(page(cookies={**cookies, plain: session_id}), organization_clerk_id=SCHOOL), Handshake
+    )
+    # Over http, on a developer's machine, browsers do not take the prefix.
+    assert redirect_count_name("http://yoga.coursecove.localhost:8000") == "coursecove_redirect_count"
 
 
 def test_suffixed_cookies_are_preferred_when_they_are_there() -> None:
@@ -235,7 +252,7 @@ def test_a_cookie_for_another_organization_asks_once_and_is_then_taken_as_it_is(
 def test_a_cookie_for_another_organization_is_still_somebody_where_no_redirect_is_possible() -> None:
     cookies = {"__client_uat": str(UAT), "__session": make_token(organization_id=OTHER_SCHOOL)}
     assert isinstance(decide(page(cookies=cookies, method="POST"), organization_clerk_id=SCHOOL), SignedIn)
-    cookies["__clerk_redirect_count"] = "3"
+    cookies[COUNT] = "3"
     assert isinstance(decide(page(cookies=cookies), organization_clerk_id=SCHOOL), SignedIn)
 
 

@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 
 import httpx
 
+from coursecove.portals import csrf
+
 
 class _Form(HTMLParser):
     """The fields of the form with a given action, as a browser would send them."""
@@ -59,12 +61,16 @@ class _Form(HTMLParser):
 
 
 def fields(page: httpx.Response, action: str) -> dict[str, list[str]]:
-    """Return what the form with this action would send; empty when there is no such form."""
+    """Return what the form with this action would send; empty when there is no such form.
+
+    Without the form's token: the client sends one as a header.
+    """
     parser = _Form(action)
     parser.feed(page.text)
     found: dict[str, list[str]] = {}
     for name, value in parser.fields:
-        found.setdefault(name, []).append(value)
+        if name != csrf.FIELD:
+            found.setdefault(name, []).append(value)
     return found
 
 

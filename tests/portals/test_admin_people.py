@@ -11,8 +11,9 @@ import pytest
 from coursecove.app import create_app
 from coursecove.config import Settings
 from coursecove.dev.clerk.stand_in import ClerkStandIn
+from coursecove.portals import csrf
 from coursecove.tenants.handles import handle_of
-from tests.conftest import ClientFor
+from tests.conftest import ClientFor, form_token
 from tests.factories.world import School, token_for
 from tests.portals.admin_pages import fields, fill_in, href_of, message_at, send
 from tests.portals.reading import text_of
@@ -191,6 +192,7 @@ def test_without_the_identity_provider_the_form_says_so_and_keeps_what_was_typed
         "Origin": origin,
         "Cookie": f"__session={bearer}; __client_uat=1",
         "Accept": "text/html",
+        csrf.HEADER: form_token(away, bearer, "musicschool"),
     }
     with (
         serving(create_app(away), port) as address,

@@ -205,7 +205,7 @@ class Authenticator:
         """
         if not request.wants_page:
             return SignedOut(reason)
-        count = _seconds(request.cookie(cookies.REDIRECT_COUNT) or "")
+        count = _seconds(request.cookie(cookies.redirect_count_name(origin)) or "")
         if count >= cookies.MAX_REDIRECTS:
             _log.warning("clerk_handshake_loop", reason=reason)
             return SignedOut("handshake-loop")
@@ -218,7 +218,7 @@ class Authenticator:
             session_token=carried.session_token,
             organization_clerk_id=organization_clerk_id,
         )
-        return Handshake(location, (cookies.redirect_count_line(count + 1), *more_cookies), reason)
+        return Handshake(location, (cookies.redirect_count_line(origin, count + 1), *more_cookies), reason)
 
 
 def _is_for_another_organization(claims: SessionClaims, organization_clerk_id: str | None) -> bool:

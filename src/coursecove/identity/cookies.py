@@ -11,7 +11,6 @@ DEV_BROWSER = "__clerk_db_jwt"
 HANDSHAKE = "__clerk_handshake"
 HANDSHAKE_NONCE = "__clerk_handshake_nonce"
 REFRESH = "__refresh"
-REDIRECT_COUNT = "__clerk_redirect_count"
 
 #: After so many redirects in a row a handshake is given up.
 MAX_REDIRECTS = 3
@@ -31,24 +30,38 @@ def clerk_cookie_names(suffix: str) -> frozenset[str]:
     return frozenset((*plain, *(f"{name}_{suffix}" for name in plain), HANDSHAKE, HANDSHAKE_NONCE))
 
 
-def redirect_count_line(count: int) -> str:
+def own_name(origin: str, name: str) -> str:
+    """Return the name of a cookie of ours on this host; ``__Host-`` keeps sibling subdomains from setting it.
+
+    Browsers take the prefix over https only; on a developer's http the name is plain.
+    """
+    return f"__Host-{name}" if origin.startswith("https://") else name
+
+
+def own_line(origin: str, name: str, value: str, max_age: int) -> str:
+    """Return the line that sets a cookie of ours, for this host and out of reach of scripts."""
+    secure = "; Secure" if origin.startswith("https://") else ""
+    return f"{own_name(origin, name)}={value}; Path=/; SameSite=Lax; HttpOnly; Max-Age={max_age}{secure}"
+
+
+def redirect_count_name(origin: str) -> str:
+    """Return the name of the loop guard; Clerk's packages call theirs ``__clerk_redirect_count``."""
+    return own_name(origin, "coursecove_redirect_count")
+
+
+def redirect_count_line(origin: str, count: int) -> str:
     """Return the line of the loop guard; it forgets after two seconds, as Clerk's does."""
-    return f"{REDIRECT_COUNT}={count}; Path=/; SameSite=Lax; HttpOnly; Max-Age=2"
+    return own_line(origin, "coursecove_redirect_count", str(count), 2)
 
 
 def organization_asked_name(origin: str) -> str:
-    """Return the name of our own marker; ``__Host-`` keeps sibling subdomains from setting it."""
-    prefix = "__Host-" if origin.startswith("https://") else ""
-    return f"{prefix}coursecove_organization_asked"
+    """Return the name of the marker that a session was asked for this host's organization."""
+    return own_name(origin, "coursecove_organization_asked")
 
 
 def organization_asked_line(origin: str, session_id: str) -> str:
     """Return the line that remembers that this session was asked for this host's organization."""
-    secure = "; Secure" if origin.startswith("https://") else ""
-    return (
-        f"{organization_asked_name(origin)}={session_id}; Path=/; SameSite=Lax; HttpOnly; "
-        f"Max-Age={ORGANIZATION_ASKED_SECONDS}{secure}"
-    )
+    return own_line(origin, "coursecove_organization_asked", session_id, ORGANIZATION_ASKED_SECONDS)
 
 
 def expired_lines(name: str, base_domain: str) -> tuple[str, str]:

@@ -61,6 +61,16 @@ class RequestFacts:
         return next(filter(None, self.cookies.get(name, ())), None)
 
     @property
+    def by_bearer(self) -> bool:
+        """Say whether a Bearer token says who is asking, which no browser adds to a form on its own.
+
+        Other schemes say nothing about who is asking: a browser sends the
+        password of a protected site along with any form, and the cookies stay
+        the identity.
+        """
+        return (self.authorization or "").strip().lower().startswith("bearer ")
+
+    @property
     def wants_page(self) -> bool:
         """Say whether a person's browser is navigating, so that a redirect would be followed.
 

@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 
 from coursecove import problems
 from coursecove.errors import CourseCoveError, Unauthenticated
+from coursecove.portals.csrf import StaleForm
 from coursecove.portals.pages import environment, local_path, page_context, redirect, render, static_version
 from coursecove.tenants.errors import NotAMember
 
@@ -18,6 +19,7 @@ _TEMPLATES = {
     401: "errors/401.html",
     403: "errors/403.html",
     404: "errors/404.html",
+    429: "errors/429.html",
     503: "errors/503.html",
 }
 
@@ -46,6 +48,8 @@ def as_page(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     expected = problems.as_expected(error)
     if isinstance(expected, Unauthenticated | NotAMember):
         return _show_the_way_in(request, expected)
+    if isinstance(expected, StaleForm):
+        return _offer_the_form_again(request, expected)
     if expected is not None:
         status, code = expected.status, expected.code
     elif isinstance(error, HTTPException) and error.status_code < 500:
@@ -71,14 +75,13 @@ def _show_the_way_in(request: Request[Any, Any, Any], error: CourseCoveError) ->
     if request.method in ("GET", "HEAD"):
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return redirect(request, f"{door}?return_to={quote(local_path(path), safe='/')}")
-    # After a form: back to the page it was on, since its own address may take POST only.
-    came_from = local_path(urlsplit(request.headers.get("referer", "")).path or "/")
+    came_from = _came_from(request)
     way_in = f"{door}?return_to={quote(came_from, safe='/')}"
     resubmit = None
     if isinstance(error, Unauthenticated) and "hx-request" not in request.headers:
-        typed = request.scope["state"].get("typed", [])
-        fields = [{"name": name, "value": value} for name, value in typed]
-        resubmit = {"action": request.url.path, "fields": fields}
+        # With the token it had: what ended is the proof of the session, which a renewed one brings
+        # back. Should it turn out to be another session, the form is offered once more.
+        resubmit = _resubmit(request)
     page = page_context(request, error.title)
     return render(
         request,
@@ -89,3 +92,32 @@ def _show_the_way_in(request: Request[Any, Any, Any], error: CourseCoveError) ->
         resubmit=resubmit,
         detail=error.detail,
     )
+
+
+def _offer_the_form_again(request: Request[Any, Any, Any], error: StaleForm) -> Response[Any]:
+    """Show a form that carried no token of this session, with a fresh one and what was typed."""
+    return render(
+        request,
+        "errors/csrf.html",
+        page_context(request, error.title),
+        status_code=error.status,
+        # For scripts of ours, which do not swap this page into a part of another.
+        headers={"X-Problem": error.code},
+        resubmit=_resubmit(request),
+        back_href=_came_from(request),
+    )
+
+
+def _resubmit(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """Return where a form was sent to and what was typed into it."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    typed = request.scope["state"].get("typed", [])
+    return {
+        "action": local_path(request.url.path + query),
+        "fields": [{"name": name, "value": value} for name, value in typed],
+    }
+
+
+def _came_from(request: Request[Any, Any, Any]) -> str:
+    """Return the page a form was on, as far as the browser says; its own address may take POST only."""
+    return local_path(urlsplit(request.headers.get("referer", "")).path or "/")

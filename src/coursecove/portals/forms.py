@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import discard
 from coursecove.errors import CourseCoveError, Invalid
+from coursecove.portals import csrf
 
 T = TypeVar("T")
 _REFUSED = frozenset({400, 403, 409, 422})
@@ -51,7 +52,7 @@ async def read_form(request: Request[Any, Any, Any], *, lists: tuple[str, ...] =
     data: FormMultiDict = await request.form()
     values: dict[str, Any] = {name: [] for name in lists}
     for name, value in data.multi_items():
-        if not isinstance(value, str):
+        if not isinstance(value, str) or name == csrf.FIELD:
             continue
         text = value.replace("\r\n", "\n").strip()
         if name in lists:

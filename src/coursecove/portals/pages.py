@@ -24,6 +24,8 @@ from litestar.response import Redirect
 from coursecove import formatting
 from coursecove.config import Settings, project_data
 from coursecove.identity.authentication import SignedIn
+from coursecove.identity.cookies import own_name
+from coursecove.portals import csrf
 from coursecove.tenants.guards import identity_of
 from coursecove.tenants.schemas import MemberView, OrganizationView
 
@@ -81,7 +83,7 @@ def static_version() -> str:
 
 def viewer_zone(request: AnyRequest, default: str) -> str:
     """Return the zone the person's browser said it is in, or ``default``."""
-    zone = request.cookies.get("tz", "").replace("%2F", "/")
+    zone = request.cookies.get(_own_cookie(request, "tz"), "").replace("%2F", "/")
     return zone if zone in _ZONES else default
 
 
@@ -165,7 +167,7 @@ def page_context(
         "breadcrumb": breadcrumb or [],
         "flash": read_flash(request),
         "clerk": clerk_context(settings) if organization else None,
-        "csrf": None,
+        "csrf": csrf.for_page(request),
         "sign_in_href": f"/sign-in?return_to={quote(path)}",
         "platform_href": settings.origin(),
         "version": static_version(),
@@ -189,20 +191,32 @@ def render(
     html = environment().get_template(template).render(page=page, **context)
     response = Response(html.encode(), media_type="text/html", status_code=status_code, headers=headers)
     if page["flash"]:
-        response.delete_cookie(_flash_cookie(request))
+        response.set_cookie(_flash_cookie(request, "", max_age=0))
     return response
 
 
-def _flash_cookie(request: AnyRequest) -> str:
-    # The __Host- prefix keeps a sibling subdomain from writing it; browsers
-    # accept the prefix over https only.
+def _own_cookie(request: AnyRequest, name: str) -> str:
     settings: Settings = request.app.state.resources.settings
-    return "__Host-flash" if settings.public_scheme == "https" else "flash"
+    return own_name(settings.origin(), name)
+
+
+def _flash_cookie(request: AnyRequest, value: str, *, max_age: int) -> Cookie:
+    # Secure also when it is taken away: browsers refuse any line of a __Host- name without it.
+    settings: Settings = request.app.state.resources.settings
+    return Cookie(
+        key=_own_cookie(request, "flash"),
+        value=value,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=settings.public_scheme == "https",
+        max_age=max_age,
+    )
 
 
 def read_flash(request: AnyRequest) -> list[dict[str, str]]:
     """Return what the last form had to say."""
-    raw = request.cookies.get(_flash_cookie(request), "")
+    raw = request.cookies.get(_own_cookie(request, "flash"), "")
     try:
         flash = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)), type=Flash)
     except (msgspec.MsgspecError, binascii.Error, ValueError):
@@ -222,18 +236,7 @@ def redirect(
     cookies = []
     if flash:
         encoded = base64.urlsafe_b64encode(msgspec.json.encode(Flash(kind, flash))).decode().rstrip("=")
-        settings: Settings = request.app.state.resources.settings
-        cookies.append(
-            Cookie(
-                key=_flash_cookie(request),
-                value=encoded,
-                path="/",
-                httponly=True,
-                samesite="lax",
-                secure=settings.public_scheme == "https",
-                max_age=60,
-            )
-        )
+        cookies.append(_flash_cookie(request, encoded, max_age=60))
     if "hx-request" in request.headers:
         return Response(None, status_code=204, headers={"HX-Redirect": to}, cookies=cookies)
     return Redirect(to, status_code=303, cookies=cookies)
