@@ -316,6 +316,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (NotReady, DaemonError, psycopg.Error, OutOfTime) as error:
         print(f"The run could not be finished: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _controls(servers: Servers, home: Path, *, seed: int) -> bool:
