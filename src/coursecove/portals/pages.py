@@ -27,6 +27,7 @@ from coursecove.identity.authentication import SignedIn
 from coursecove.identity.cookies import own_name
 from coursecove.portals import csrf
 from coursecove.tenants.guards import identity_of
+from coursecove.tenants.operators import Operator
 from coursecove.tenants.schemas import MemberView, OrganizationView
 
 AnyRequest = Request[Any, Any, Any]
@@ -118,6 +119,7 @@ def page_context(
     state = request.scope["state"]
     organization: OrganizationView | None = state.get("organization")
     member: MemberView | None = state.get("member")
+    operator: Operator | None = state.get("operator")
     path = request.url.path
     viewer = None
     if member is not None:
@@ -129,12 +131,21 @@ def page_context(
             "role": member.role,
             "portals": _portals(member, portal),
         }
-    elif organization is not None and isinstance(identity_of(request), SignedIn):
+    elif operator is not None:
+        viewer = {
+            "name": operator.name,
+            "initials": formatting.initials(operator.name),
+            "email": operator.email or operator.clerk_id,
+            "image_url": operator.image_url,
+            "role": "operator",
+            "portals": [{"label": "Platform", "href": "/platform", "current": True}],
+        }
+    elif isinstance(identity_of(request), SignedIn):
         # Signed in, but not (yet) a member here: there is somebody to sign out.
         viewer = {
             "name": "Guest",
             "initials": "?",
-            "email": "Not a member yet",
+            "email": "Not a member yet" if organization else "Signed in",
             "image_url": None,
             "role": "guest",
             "portals": [],
@@ -163,10 +174,10 @@ def page_context(
             }
             for link in nav
         ],
-        "home_href": {"admin": "/admin", "teach": "/teach"}.get(portal, "/"),
+        "home_href": {"admin": "/admin", "teach": "/teach"}.get(portal, "/") if not operator else "/platform",
         "breadcrumb": breadcrumb or [],
         "flash": read_flash(request),
-        "clerk": clerk_context(settings) if organization else None,
+        "clerk": clerk_context(settings),
         "csrf": csrf.for_page(request),
         "sign_in_href": f"/sign-in?return_to={quote(path)}",
         "platform_href": settings.origin(),
@@ -175,7 +186,7 @@ def page_context(
 
 
 def _covers(href: str, path: str) -> bool:
-    return path == href or (href not in ("/", "/admin", "/teach") and path.startswith(href + "/"))
+    return path == href or (href not in ("/", "/admin", "/teach", "/platform") and path.startswith(href + "/"))
 
 
 def render(
