@@ -23,21 +23,27 @@ PeriodicFunction = Callable[[Resources], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class PeriodicJob:
-    """A function that runs about every ``every_seconds``, somewhere, once."""
+    """A function that runs about every ``every_seconds``, somewhere, once.
+
+    ``first_after_seconds`` is how long a new house waits for the first time.
+    """
 
     name: str
     every_seconds: int
     run: PeriodicFunction
+    first_after_seconds: int = 0
 
 
 REGISTRY: dict[str, PeriodicJob] = {}
 
 
-def periodic(name: str, *, every_seconds: int) -> Callable[[PeriodicFunction], PeriodicFunction]:
+def periodic(
+    name: str, *, every_seconds: int, first_after_seconds: int = 0
+) -> Callable[[PeriodicFunction], PeriodicFunction]:
     """Register an async function as the periodic job ``name``."""
 
     def register(function: PeriodicFunction) -> PeriodicFunction:
-        REGISTRY[name] = PeriodicJob(name, every_seconds, function)
+        REGISTRY[name] = PeriodicJob(name, every_seconds, function, first_after_seconds)
         return function
 
     return register
@@ -52,7 +58,8 @@ where name = (
 returning name
 """)
 _REGISTER = text("""
-insert into periodic_jobs (name, every_seconds) values (:name, :every_seconds)
+insert into periodic_jobs (name, every_seconds, next_run_at)
+values (:name, :every_seconds, now() + make_interval(secs => :first_after_seconds))
 on conflict (name) do update set every_seconds = excluded.every_seconds
 where periodic_jobs.every_seconds <> excluded.every_seconds
 """)
@@ -62,7 +69,14 @@ async def register_all(resources: Resources) -> None:
     """Write the known periodic jobs into their table."""
     async with resources.database.platform_scope() as session:
         for job in REGISTRY.values():
-            await session.execute(_REGISTER, {"name": job.name, "every_seconds": job.every_seconds})
+            await session.execute(
+                _REGISTER,
+                {
+                    "name": job.name,
+                    "every_seconds": job.every_seconds,
+                    "first_after_seconds": job.first_after_seconds,
+                },
+            )
 
 
 async def run_due(resources: Resources) -> int:

@@ -21,6 +21,7 @@ from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 import coursecove.events
 import coursecove.notifications.subscribers
 import coursecove.tenants.inbound
+import coursecove.tenants.reconciliation.tasks
 import coursecove.webhooks.tasks  # noqa: F401
 from coursecove import jobs, periodic
 from coursecove.config import Settings

@@ -19,6 +19,7 @@ PLATFORM_TABLES = frozenset(
         "identity_tombstones",
         "organizations",
         "periodic_jobs",
+        "reconciliations",
         "subdomains",
         "users",
         "webhook_events",

@@ -8,7 +8,7 @@ an error whose code the caller may look at.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -24,6 +24,9 @@ _log = structlog.get_logger(__name__)
 CLERK_API_VERSION = "2026-05-12"
 
 PAGE_SIZE = 100
+#: What Clerk gives in one answer, and how many ids a filter may name.
+MAX_PAGE_SIZE = 500
+MAX_IDS = 100
 TIMEOUT_SECONDS = 10.0
 #: How often a call that was told to wait is made again, and how long one wait may be.
 MAX_RETRIES = 3
@@ -70,6 +73,7 @@ class ClerkOrganization(msgspec.Struct, frozen=True):
     image_url: str | None = None
     has_image: bool = False
     created_by: str | None = None
+    public_metadata: dict[str, Any] | None = None
 
 
 class ClerkPublicUserData(msgspec.Struct, frozen=True):
@@ -105,8 +109,17 @@ class ClerkInvitation(msgspec.Struct, frozen=True):
     updated_at: int
 
 
-class _MembershipPage(msgspec.Struct):
+class MembershipPage(msgspec.Struct, frozen=True):
+    """Some memberships of an organization, and how many there are in all."""
+
     data: list[ClerkMembership]
+    total_count: int
+
+
+class OrganizationPage(msgspec.Struct, frozen=True):
+    """Some organizations of the instance, and how many there are in all."""
+
+    data: list[ClerkOrganization]
     total_count: int
 
 
@@ -128,7 +141,8 @@ class ClerkApi:
 
     Every method raises :class:`~coursecove.identity.errors.ClerkApiError` when
     Clerk refuses, answers something unreadable or cannot be reached.  A 429 is
-    waited out as told, three times at the most.
+    waited out as told, three times at the most.  ``pace`` is awaited before
+    every request, repeated ones included, by callers that make many.
     """
 
     def __init__(
@@ -137,6 +151,7 @@ class ClerkApi:
         http: httpx.AsyncClient,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pace: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._url = settings.clerk_api_url
         self._headers = {
@@ -145,6 +160,7 @@ class ClerkApi:
         }
         self._http = http
         self._sleep = sleep
+        self._pace = pace
 
     async def get_user(self, user_id: str) -> ClerkUser:
         """Return one person; ``resource_not_found`` when there is none."""
@@ -154,16 +170,42 @@ class ClerkApi:
         """Return one organization, by id or slug."""
         return await self._call("GET", ("organizations", organization_id), ClerkOrganization)
 
+    async def find_users(self, user_ids: Sequence[str]) -> list[ClerkUser]:
+        """Return those of at most :data:`MAX_IDS` people who exist, in no particular order.
+
+        The answer is a bare array, unlike every other list.
+        """
+        if not 1 <= len(user_ids) <= MAX_IDS:
+            raise ValueError(f"1 to {MAX_IDS} ids, not {len(user_ids)}")
+        return await self._call(
+            "GET", ("users",), list[ClerkUser], query={"user_id": list(user_ids), "limit": MAX_IDS}
+        )
+
+    async def organizations_page(self, *, offset: int, limit: int = MAX_PAGE_SIZE) -> OrganizationPage:
+        """Return the organizations from place ``offset`` on, oldest first: new ones come at the end."""
+        return await self._call(
+            "GET",
+            ("organizations",),
+            OrganizationPage,
+            query={"limit": limit, "offset": offset, "order_by": "+created_at"},
+        )
+
+    async def memberships_page(
+        self, organization_id: str, *, offset: int = 0, limit: int = MAX_PAGE_SIZE, user_ids: Sequence[str] = ()
+    ) -> MembershipPage:
+        """Return memberships from place ``offset`` on, oldest first; only those of ``user_ids`` when given."""
+        query: dict[str, Any] = {"limit": limit, "offset": offset, "order_by": "+created_at"}
+        if user_ids:
+            query["user_id"] = list(user_ids)
+        return await self._call(
+            "GET", ("organizations", organization_id, "memberships"), MembershipPage, query=query
+        )
+
     async def memberships(self, organization_id: str) -> AsyncIterator[ClerkMembership]:
         """Yield every membership of an organization, oldest first, page by page."""
         offset = 0
         while True:
-            page = await self._call(
-                "GET",
-                ("organizations", organization_id, "memberships"),
-                _MembershipPage,
-                query={"limit": PAGE_SIZE, "offset": offset, "order_by": "+created_at"},
-            )
+            page = await self.memberships_page(organization_id, offset=offset, limit=PAGE_SIZE)
             for membership in page.data:
                 yield membership
             offset += len(page.data)
@@ -220,6 +262,8 @@ class ClerkApi:
     ) -> _T:
         url = "/".join((self._url, *(quote(part, safe="") for part in path)))
         for attempt in range(MAX_RETRIES + 1):
+            if self._pace is not None:
+                await self._pace()
             try:
                 response = await self._http.request(
                     method,
@@ -259,4 +303,9 @@ def _api_error(response: httpx.Response) -> ClerkApiError:
         first = msgspec.json.decode(response.content, type=_Errors).errors[0]
     except (msgspec.MsgspecError, IndexError):
         first = _Error(message="Clerk refused without saying why.")
-    return ClerkApiError(first.code, response.status_code, first.long_message or first.message)
+    return ClerkApiError(
+        first.code,
+        response.status_code,
+        first.long_message or first.message,
+        retry_after_seconds=_retry_after(response) if response.status_code == 429 else None,
+    )

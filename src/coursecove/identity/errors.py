@@ -20,14 +20,18 @@ class ClerkApiError(Unavailable):
 
     ``clerk_code`` is Clerk's own error code (``resource_not_found``, …) or
     ``unreachable``; ``clerk_status`` its HTTP status, 0 when there was no
-    answer.  Callers that can do something about a code look at these; to
-    everybody else it is a service that is not available.
+    answer; ``retry_after_seconds`` how long a 429 asked to wait.  Callers that
+    can do something about a code look at these; to everybody else it is a
+    service that is not available.
     """
 
     code = "identity_unavailable"
     title = "Clerk did not do what we asked"
 
-    def __init__(self, code: str, status: int, message: str) -> None:
+    def __init__(
+        self, code: str, status: int, message: str, *, retry_after_seconds: float | None = None
+    ) -> None:
         self.clerk_code = code
         self.clerk_status = status
+        self.retry_after_seconds = retry_after_seconds
         super().__init__(message)

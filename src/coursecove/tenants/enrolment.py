@@ -8,9 +8,6 @@ it comes, finds everything done.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import msgspec
 import structlog
 
 from coursecove.errors import Conflict
@@ -20,14 +17,12 @@ from coursecove.resources import Resources
 from coursecove.tenants.errors import EnrolmentClosed
 from coursecove.tenants.inbound.entities import lock
 from coursecove.tenants.inbound.memberships import apply_membership
-from coursecove.tenants.inbound.shapes import MembershipData, UserData
+from coursecove.tenants.inbound.shapes import MembershipData, UserData, as_shape
 from coursecove.tenants.inbound.users import apply_user
 from coursecove.tenants.schemas import OrganizationView
 from coursecove.webhooks.inbox import WaitFor
 
 log = structlog.get_logger("coursecove.enrolment")
-
-Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 STUDENT_ROLE = "org:member"
 
@@ -53,8 +48,8 @@ async def join(resources: Resources, organization: OrganizationView, clerk_user_
     async with resources.database.platform_scope() as session:
         await lock(session, f"user:{clerk_user_id}", f"organization:{organization.clerk_id}")
         # The account may be seconds old and its own webhook still on the way.
-        await apply_user(session, _as(user, UserData), created=True)
-        outcome = await apply_membership(session, _as(membership, MembershipData), created=True)
+        await apply_user(session, as_shape(user, UserData), created=True)
+        outcome = await apply_membership(session, as_shape(membership, MembershipData), created=True)
     if isinstance(outcome, WaitFor):
         raise NotYetKnown
     log.info("joined", organization_id=str(organization.id))
@@ -70,8 +65,3 @@ async def _membership(clerk: ClerkApi, organization_id: str, user_id: str) -> Cl
         if membership.public_user_data.user_id == user_id:
             return membership
     raise NotYetKnown
-
-
-def _as(answer: object, shape: type[Shape]) -> Shape:
-    """Return what the Backend API said in the shape the webhooks' meaning is written for."""
-    return msgspec.convert(msgspec.to_builtins(answer), shape)

@@ -7,15 +7,17 @@ All instants are milliseconds.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert, to_builtins
 
 from coursecove.text import is_storable, one_line
 
 Id = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 Milliseconds = Annotated[int, Meta(ge=0, le=2**53)]
+
+Shape = TypeVar("Shape", bound=Struct)
 
 _NAME_LENGTH = 200
 _ZONES = frozenset(available_timezones())
@@ -114,6 +116,14 @@ class MembershipData(Struct):
     role: Id
     organization: OrganizationReference
     public_user_data: PublicUserData
+
+
+def as_shape(answer: Struct, shape: type[Shape]) -> Shape:
+    """Return what the Backend API said in the shape the webhooks' meaning is written for.
+
+    Raises :class:`msgspec.ValidationError` when it cannot be.
+    """
+    return convert(to_builtins(answer), shape)
 
 
 def plain(text: str | None, longest: int) -> str:
