@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format css gallery screenshots chaos lock browser install clean
+.PHONY: help demo test test-fast lint format css gallery screenshots chaos fuzz isolation lock browser install clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ gallery: $(VENV)/.dev ## Show every component with made-up data
 
 screenshots: $(VENV)/.dev browser ## Take the pictures of docs/screenshots from a running demo
 	@$(BIN)/python scripts/screenshots.py
+
+fuzz: $(VENV)/.dev ## Ask the API 50,000 generated questions per role (FUZZ_ARGS="--cases 2000 --seed 7")
+	@$(BIN)/python scripts/fuzz.py $(FUZZ_ARGS)
+
+isolation: $(VENV)/.dev ## Run the isolation matrices and print how much was compared, and what leaked
+	@$(BIN)/python scripts/isolation_report.py $(ISOLATION_ARGS)
 
 chaos: $(VENV)/.dev ## Kill and restart under 10,000 webhooks, and say what was lost (CHAOS_ARGS="--seed 2")
 	@$(BIN)/python -m faults.chaos --controls $(CHAOS_ARGS)

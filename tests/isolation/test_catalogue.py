@@ -11,6 +11,7 @@ from coursecove.config import Settings
 from coursecove.dev.postgres import EmbeddedPostgres
 from tests.isolation.catalogue_rules import complaints, tenant_tables
 from tests.isolation.databases import Connection, as_superuser, within
+from tests.isolation.tally import count
 
 _TENANT = "(select nullif(current_setting('app.organization_id', true), '')::uuid)"
 _GOOD_TABLE = f"""
@@ -38,7 +39,9 @@ def schema(postgres: EmbeddedPostgres, empty_settings: Settings) -> Iterator[Con
 
 
 def test_every_table_is_closed_to_other_organizations(schema: Connection) -> None:
-    assert complaints(schema) == []
+    found = complaints(schema)
+    count("catalogue", tables=tenant_tables(schema), complaints=found)
+    assert found == []
     assert {"members", "bookings", "sessions", "deliveries"} <= set(tenant_tables(schema))
 
 
@@ -145,7 +148,9 @@ def test_each_mistake_is_complained_about(schema: Connection, mistake: str) -> N
     schema.execute(statement)
     found = complaints(schema)
     schema.rollback()
-    assert any(named in complaint for complaint in found), f"{mistake}: {found}"
+    caught = any(named in complaint for complaint in found)
+    count("schema mutant", name=mistake, caught=caught)
+    assert caught, f"{mistake}: {found}"
 
 
 def test_a_view_with_the_callers_rights_is_fine(schema: Connection) -> None:

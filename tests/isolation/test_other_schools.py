@@ -20,6 +20,7 @@ from tests.factories.world import School
 from tests.isolation.conftest import Asking
 from tests.isolation.people import PEOPLE, Answer, answer_of, call, is_page
 from tests.isolation.routes import ROLES, ROUTES, Things, like_nothing, routes_of
+from tests.isolation.tally import count
 
 WITH_PARAMETERS = sorted(route for route in ROUTES if "{" in route)
 Fingerprint = Callable[[School], str]
@@ -39,6 +40,7 @@ def test_another_schools_thing_is_like_no_thing_at_all(
         http = asking(role, route)
         foreign = answer_of(*call(http, route, theirs))
         random = answer_of(*call(http, route, like_nothing(theirs)))
+        count("route", route=route, role=role, same=foreign == random, status=foreign.status)
         assert foreign == random, f"{role}: {route}"
         if role == _eligible(route):
             assert foreign.status == 404, f"{role}: {route} answered {foreign.status}"
@@ -150,6 +152,7 @@ def test_ids_of_another_school_inside_a_request_are_like_no_ids(
                         "json": _put(body(ours), place, _thing_for(name, things))
                     }
                 )
+                count("inside", route=route, place=name, same=foreign == random)
                 assert foreign == random, f"{route} {place}"
                 assert foreign.status in (404, 422), f"{route} {place}: {foreign.status} {foreign.body[:200]}"
                 tried.append((route, place))
@@ -164,6 +167,7 @@ def test_ids_of_another_school_inside_a_request_are_like_no_ids(
                     "params": base | {name: _thing_for(name, things)}
                 }
             )
+            count("inside", route=route, place=name, same=foreign == random)
             assert foreign == random, f"{route} ?{name}"
             tried.append((route, (name,)))
     assert len(tried) >= 14

@@ -21,6 +21,7 @@ from coursecove.dev.postgres import EmbeddedPostgres
 from tests.conftest import ClientFor
 from tests.factories.world import School
 from tests.isolation.databases import as_superuser
+from tests.isolation.tally import count
 
 Row = dict[str, Any]
 Sees = Callable[["Person", Row, dict[uuid.UUID, Row]], bool]
@@ -146,7 +147,9 @@ def leaks(postgres: EmbeddedPostgres, settings: Settings, school: School, people
 def test_everybody_sees_and_changes_exactly_their_own(
     postgres: EmbeddedPostgres, settings: Settings, musicschool: School, people: list[Person]
 ) -> None:
-    assert leaks(postgres, settings, musicschool, people) == []
+    found = leaks(postgres, settings, musicschool, people)
+    count("persons", tables=len(RULES), people=len(people), leaks=found)
+    assert found == []
 
 
 @pytest.mark.parametrize("table", [*RULES, "members_update"])
@@ -167,7 +170,9 @@ def test_a_dropped_policy_about_persons_is_noticed(
         connection.execute(f"drop policy {policy} on {of}")
         connection.commit()
         try:
-            assert leaks(postgres, settings, musicschool, people) != []
+            caught = leaks(postgres, settings, musicschool, people) != []
+            count("policy mutant", name=f"{policy} is gone", harmless=False, caught=caught)
+            assert caught
         finally:
             connection.execute(definition[0])
     assert leaks(postgres, settings, musicschool, people) == []

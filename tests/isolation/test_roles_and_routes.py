@@ -13,11 +13,14 @@ from tests.conftest import ClientFor
 from tests.isolation.conftest import Asking
 from tests.isolation.people import PEOPLE, answer_of, call, is_page, outcome_of
 from tests.isolation.routes import ROLES, ROUTES, Things, like_nothing, routes_of
+from tests.isolation.tally import count
 
 
 def test_every_route_says_who_it_is_for(app: CourseCove) -> None:
     """A route that is not in the table, or a line of the table without a route, is found here."""
-    assert set(routes_of(app)) == set(ROUTES)
+    served = set(routes_of(app))
+    count("router", routes=len(served), described=len(served & set(ROUTES)))
+    assert served == set(ROUTES)
 
 
 def _expected(route: str, role: str) -> str:
@@ -33,7 +36,9 @@ def test_everybody_gets_where_they_may_and_no_further(asking: Asking, ours: Thin
             # That would make the stranger a member; tests/tenants/test_enrolment.py does.
             continue
         response, _ = call(asking(role, route), route, ours)
-        assert outcome_of(response) == _expected(route, role), f"{role}: {route} {response.status_code}"
+        as_written = outcome_of(response) == _expected(route, role)
+        count("audience", route=route, role=role, as_written=as_written)
+        assert as_written, f"{role}: {route} {response.status_code}"
         assert response.status_code < 500, f"{role}: {route}"
         if response.status_code in (401, 403) and not is_page(route):
             assert response.headers["content-type"] == "application/problem+json"

@@ -15,6 +15,7 @@ from tests.factories.world import School
 from tests.isolation.catalogue_rules import APP, OWNER, PLATFORM, privileges, rows, tenant_tables
 from tests.isolation.databases import Connection, as_superuser, enter, within
 from tests.isolation.rows import DENIED, NOTHING, REACHED, REFUSED, VERBS, a_row, attempt, columns_of
+from tests.isolation.tally import count
 
 #: The narrow door: identity sync writes people, the sweeps look for what is due. Nothing else.
 PLATFORM_MAY = {
@@ -101,6 +102,7 @@ def test_a_role_reaches_exactly_what_is_its_own(
 ) -> None:
     with psycopg.connect(_urls(settings)[role]) as connection:
         found, tried = _leaks(above, connection, role, yoga, musicschool)
+    count("rows", role=role, tables=len(tenant_tables(above)), verbs=VERBS, cells=tried, leaks=found)
     assert found == []
     assert tried == len(tenant_tables(above)) * len(VERBS) * 3
 
@@ -144,7 +146,9 @@ def test_the_matrix_sees_a_policy_that_was_tampered_with(
     }
     above.rollback()
     expected = {(verb, scope): _expected(APP, verb, scope, verb in held) for verb, scope in outcomes}
-    if mutant == "writing is open" and "insert" not in held:
+    harmless = mutant == "writing is open" and "insert" not in held
+    count("policy mutant", name=f"{mutant}: {table}", harmless=harmless, caught=outcomes != expected)
+    if harmless:
         # Nothing can be inserted here, and an update of one's own columns cannot move a row.
         assert outcomes == expected
     else:
@@ -197,6 +201,8 @@ def test_no_reference_can_point_into_another_organization(
             except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation):
                 # Reached another constraint: only an accepted reference gets that far.
                 outcome = False
+            if refused:
+                count("foreign key", name=f"{table}.{name}", refused=outcome)
             assert outcome is refused, f"{name} of {table}, {'foreign' if refused else 'own'} {target}"
     above.rollback()
 
