@@ -32,13 +32,33 @@ from tests.fuzzing.school import ROLES, SLUG, fuzzer_for
 from tests.fuzzing.services import Place, running_services
 from tests.serving import serving
 
+EVERY_SECONDS = 30.0
+
 
 def fuzz_one(place: Place, cases: int, seconds: float, seed: int) -> dict[str, Report]:
     """Serve the application in this process and fuzz it as everybody."""
     logging.disable(logging.INFO)
     with serving(create_app(place.settings), place.settings.port) as address:
         fuzzer = fuzzer_for(settings=place.settings, address=address, token=place.token, seed=seed)
-        return fuzzer.run(cases, seconds=seconds)
+        return fuzzer.run(cases, seconds=seconds, after_each=_Progress(seed))
+
+
+class _Progress:
+    """Says every now and then how far a process is, so that nobody has to guess."""
+
+    def __init__(self, seed: int) -> None:
+        self._name = f"seed {seed}"
+        self._said = time.monotonic()
+
+    def __call__(self, reports: dict[str, Report]) -> None:
+        if time.monotonic() - self._said < EVERY_SECONDS:
+            return
+        self._said = time.monotonic()
+        cases = min(report.cases for report in reports.values())
+        found = sum(len(report.findings) for report in reports.values())
+        print(
+            f"  {self._name}: {cases:,} cases per role, {found} kinds of failures", file=sys.stderr, flush=True
+        )
 
 
 def main() -> int:

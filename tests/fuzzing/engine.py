@@ -150,7 +150,13 @@ class Fuzzer:
             if only in found.ok().label:
                 self._operations.append(found.ok())
 
-    def run(self, cases: int, *, seconds: float = _NEVER) -> dict[str, Report]:
+    def run(
+        self,
+        cases: int,
+        *,
+        seconds: float = _NEVER,
+        after_each: Callable[[dict[str, Report]], None] | None = None,
+    ) -> dict[str, Report]:
         """Make at least ``cases`` requests per role, each operation in turn; fewer when ``seconds`` end."""
         began = time.monotonic()
         first = next(iter(self.reports.values()))
@@ -165,8 +171,11 @@ class Fuzzer:
             size = min(CHUNK, (cases - first.cases) // (2 * len(self._operations)) + 1)
             for number, operation in enumerate(self._operations):
                 for breaking in (False, True):
-                    if not enough():
-                        self._chunk(operation, breaking, size, hash((self._seed, turn, number, breaking)))
+                    if enough():
+                        break
+                    self._chunk(operation, breaking, size, hash((self._seed, turn, number, breaking)))
+                    if after_each:
+                        after_each(self.reports)
             turn += 1
         for report in self.reports.values():
             report.seconds = time.monotonic() - began
