@@ -14,6 +14,7 @@ from coursecove.config import Settings
 from coursecove.dev.clerk.session_tokens import mint_session_token
 from coursecove.dev.clerk.stand_in import ClerkStandIn
 from coursecove.dev.clerk.world import OLIVIA, PEOPLE
+from tests.platform.inbox import Inbox
 
 Visit = Callable[..., httpx.Client]
 
@@ -59,3 +60,11 @@ def visit(address: str, settings: Settings, stand_in: ClerkStandIn) -> Iterator[
 def operator(visit: Visit) -> httpx.Client:
     """Olivia's browser."""
     return visit(OLIVIA.email)
+
+
+@pytest.fixture
+def inbox(address: str, settings: Settings) -> Inbox:
+    """An empty inbox behind the running application."""
+    inbox = Inbox(address, settings)
+    inbox.empty()
+    return inbox
