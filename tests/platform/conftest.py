@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from coursecove.config import Settings
 from coursecove.dev.clerk.session_tokens import mint_session_token
@@ -68,3 +70,22 @@ def inbox(address: str, settings: Settings) -> Inbox:
     inbox = Inbox(address, settings)
     inbox.empty()
     return inbox
+
+
+@pytest.fixture
+def statements() -> Iterator[Callable[[Callable[[], object]], int]]:
+    """``statements(work)``: how many statements the process sent while ``work()`` ran."""
+    count = 0
+
+    def listen(*_: Any) -> None:
+        nonlocal count
+        count += 1
+
+    def counted(work: Callable[[], object]) -> int:
+        before = count
+        work()
+        return count - before
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    yield counted
+    event.remove(Engine, "before_cursor_execute", listen)
