@@ -53,6 +53,7 @@ _ALWAYS = {
     "401": "Nobody is signed in, or not at this school",
     "403": "The person may not do this",
     "404": "There is no such thing here",
+    "429": "Asked too often; try again after `Retry-After` seconds",
     "503": "A service did not answer; try again after `Retry-After` seconds",
 }
 _ASKING = {"422": "Fields are not valid; `fields` says which and why"}
