@@ -11,8 +11,7 @@ import pytest
 
 from coursecove.dev.clerk.world import MUSIC_SCHOOL
 from coursecove.resources import Resources
-from coursecove.webhooks.wakeups import process
-from tests.platform.inbox import Inbox
+from tests.platform.inbox import Inbox, work_on
 from tests.portals.admin_pages import fields
 from tests.portals.reading import hidden_fields, links, text_of
 from tests.serving import Loop
@@ -177,7 +176,7 @@ def test_one_event_is_processed_again_by_a_form_that_asks_first(
     done = operator.post(REPLAY, data={**fields(asked, REPLAY), **hidden_fields(asked)})
     assert (done.status_code, done.headers["location"]) == (303, f"/platform/webhooks/{message_id}")
     assert inbox.row(message_id)["status"] == "pending"
-    loop.run(process.run(resources, source="clerk", message_id=message_id))
+    loop.run(work_on(resources, message_id))
     assert (inbox.row(message_id)["status"], inbox.row(message_id)["path"]) == ("completed", "queue")
     with inbox.connection() as connection:
         assert connection.execute("select given_name from users where clerk_id = %s", [person]).fetchone() == (
@@ -214,7 +213,7 @@ def test_all_that_failed_is_processed_again(
     assert "One event has failed" in text_of(asked)
     operator.post(REPLAY, data={**hidden_fields(asked)})
     assert inbox.row(everything["failed"])["status"] == "pending"
-    loop.run(process.run(resources, source="clerk", message_id=everything["failed"]))
+    loop.run(work_on(resources, everything["failed"]))
     # Nothing about it has changed, so it fails again; but it was tried.
     row = inbox.row(everything["failed"])
     assert (row["status"], row["attempts"], row["path"]) == ("failed", 1, "queue")
