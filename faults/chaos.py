@@ -32,9 +32,11 @@ from faults import audit
 from faults.house import CHECKOUT_PATH, House, Servers, running_servers
 from faults.sabotage import GUARDS, SQUEEZES
 from faults.story import tell_story
-from faults.verdict import Verdict, Window, judge_answers, judge_events, read_report
+from faults.verdict import Verdict, Window, judge_answers, judge_events, judge_recovery, read_report
 
 DRAIN_SECONDS = 120
+# A worker's lease runs for 20 seconds: taken up again within a minute after the claim.
+TAKEOVER_SECONDS = 40
 # Before the first fault, so that there is something to compare with.
 CALM_SHARE = 0.05
 # How long a kill waits for a worker to have something in hand.
@@ -71,6 +73,7 @@ class Tally:
     flushes: int = 0
     postgres_restarts: int = 0
     degraded: list[Window] = field(default_factory=list)
+    postgres_back: list[float] = field(default_factory=list)
 
     @contextmanager
     def disturbing(self) -> Iterator[None]:
@@ -167,6 +170,8 @@ class Chaos:
             sender.allow(sent)
             self._wait(lambda: sender.has_begun(sent), 120)
             for number, fault in enumerate(faults):
+                if number % 10 == 0:
+                    print(f"{sender.begun:,} deliveries, {number} faults …", file=sys.stderr, flush=True)
                 share = CALM_SHARE + (1 - CALM_SHARE) * (number + 1) / len(faults)
                 before, sent = sent, round(sender.total * share)
                 # Half of what comes until the next fault comes during this one, half when all is well again.
@@ -190,12 +195,16 @@ class Chaos:
         with self._house.connect() as connection:
             taken, late = audit.takeovers(connection)
             verdict.say("worker kills", f"{tally.kills} with SIGKILL, {tally.caught} of them with work in hand")
-            verdict.say(
-                "taken up again", f"{taken} leases of the dead, at the latest {late:.0f} s after they ran out"
+            too_late = [f"it may take {TAKEOVER_SECONDS} s"] if late > TAKEOVER_SECONDS else []
+            verdict.judge(
+                "taken up again",
+                f"{taken} leases of the dead, at the latest {late:.0f} s after they ran out",
+                too_late,
             )
             judge_events(verdict, tell_story(options.events, seed=options.seed), seen, connection)
         late_ones = [f"{left} unfinished after {DRAIN_SECONDS} s"] if left else []
         verdict.judge("drained", f"{drained:.0f} s after the last answer, {left} unfinished", late_ones)
+        judge_recovery(verdict, seen, tally.postgres_back)
         judge_answers(verdict, seen, tally.degraded, limits=options.judge_latency)
         verdict.say("duration", f"{time.monotonic() - started:.0f} s")
         return verdict
@@ -242,6 +251,7 @@ class Chaos:
     def _restart_postgres(self, how: signal.Signals) -> None:
         with self.tally.disturbing():
             self._servers.restart_postgres(how=how, away_seconds=self._dice.uniform(0.2, 1.5))
+        self.tally.postgres_back.append(time.monotonic())
         self.tally.postgres_restarts += 1
 
     def _drain(self) -> int:

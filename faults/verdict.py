@@ -16,6 +16,7 @@ from faults.story import Event
 
 HEALTHY_MS = 500
 DEGRADED_MS = 1_000
+RECOVERY_SECONDS = 10
 SHOWN = 5
 
 Window = tuple[float, float]
@@ -142,6 +143,18 @@ def judge_answers(verdict: Verdict, seen: Deliveries, degraded: list[Window], *,
     ]
     if unknown:
         verdict.judge("answers", "neither 200 nor 503", unknown)
+
+
+def judge_recovery(verdict: Verdict, seen: Deliveries, back: list[float]) -> None:
+    """Say how long after each return of Postgres the first event was accepted that was sent after it."""
+    accepted = [answer for answer in seen.answers if answer.status == 200]
+    waits = [
+        min((answer.ended - at for answer in accepted if answer.started > at), default=math.inf) for at in back
+    ]
+    if waits:
+        too_long = [f"it may take {RECOVERY_SECONDS} s"] if max(waits) > RECOVERY_SECONDS else []
+        text = f"accepting again {max(waits):.1f} s after Postgres was back, at the latest"
+        verdict.judge("recovered", text, too_long)
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -42,7 +42,8 @@ def runs() -> Iterator[Runs]:
     """Both runs at once: one waits for leases to run out most of the time."""
     chaos = start(
         *("--events", "300", "--kills", "3", "--valkey-restarts", "2", "--flushes", "1"),
-        *("--postgres-restarts", "1", "--no-latency"),
+        # With this seed the kills come first, so that there is less left to wait for at the end.
+        *("--postgres-restarts", "1", "--no-latency", "--seed", "11"),
     )
     controls = start("--break", "dedupe", "--break", "version-guard", "--break", "tombstones")
     try:
