@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from coursecove.app import create_app
 from tests.fuzzing.engine import Report, lines_of
+from tests.fuzzing.processes import end_with_parent
 from tests.fuzzing.school import ROLES, SLUG, fuzzer_for
 from tests.fuzzing.services import Place, running_services
 from tests.serving import serving
@@ -37,6 +38,7 @@ EVERY_SECONDS = 30.0
 
 def fuzz_one(place: Place, cases: int, seconds: float, seed: int) -> dict[str, Report]:
     """Serve the application in this process and fuzz it as everybody."""
+    end_with_parent()
     logging.disable(logging.INFO)
     with serving(create_app(place.settings), place.settings.port) as address:
         fuzzer = fuzzer_for(settings=place.settings, address=address, token=place.token, seed=seed)
