@@ -46,13 +46,20 @@ def fuzz_one(place: Place, cases: int, seconds: float, seed: int) -> dict[str, R
 
 
 class _Progress:
-    """Says every now and then how far a process is, so that nobody has to guess."""
+    """Says every now and then how far a process is, and at once what it found."""
 
     def __init__(self, seed: int) -> None:
         self._name = f"seed {seed}"
         self._said = time.monotonic()
+        self._known: set[tuple[str, str, str]] = set()
 
     def __call__(self, reports: dict[str, Report]) -> None:
+        for role, report in reports.items():
+            for key, finding in report.findings.items():
+                if (role, *key) not in self._known:
+                    self._known.add((role, *key))
+                    text = f"  ✗ {role}: {finding.operation}: {finding.complaint}\n{finding.reproduction}"
+                    print(text, file=sys.stderr, flush=True)
         if time.monotonic() - self._said < EVERY_SECONDS:
             return
         self._said = time.monotonic()
