@@ -260,6 +260,7 @@ ROUTES: dict[str, Route] = {
             "POST /admin/people/{handle}/qualifications",
             "POST /admin/people/{handle}/role",
             "POST /admin/school",
+            "POST /admin/school/sync",
             "POST /admin/types/new",
             "POST /admin/types/{slug}",
             "POST /admin/types/{slug}/archive",

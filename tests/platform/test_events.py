@@ -135,7 +135,7 @@ def test_long_lists_have_pages_that_keep_the_filters(operator: httpx.Client, inb
         ("applied", ["Completed", "What it says was applied.", "Done in the request"]),
         ("ignored", ["Nothing here depends on events of this type."]),
         ("failed", ["Failed", "could not be read", "updated_at"]),
-        ("waiting", ["Waiting", "Put aside", "It makes sense only after user user_", "Next attempt"]),
+        ("waiting", ["Waiting", "Put aside", "It makes sense only after user_", "Next attempt"]),
         ("queued", ["Done by a worker"]),
         ("busy", ["Being processed"]),
     ],

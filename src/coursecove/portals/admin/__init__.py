@@ -12,6 +12,7 @@ from coursecove.portals.admin.locations import LocationPages
 from coursecove.portals.admin.overview import overview
 from coursecove.portals.admin.people import PeoplePages
 from coursecove.portals.admin.school import SchoolPages
+from coursecove.portals.admin.synchronization import synchronize
 from coursecove.portals.admin.teaching import TeachingPages
 
 HANDLERS: list[Any] = [
@@ -24,4 +25,5 @@ HANDLERS: list[Any] = [
     PeoplePages,
     TeachingPages,
     SchoolPages,
+    synchronize,
 ]

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.portals.admin.inputs import check_characters
 from coursecove.portals.admin.navigation import admin_page
+from coursecove.portals.admin.synchronization import sync_words
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.pages import redirect, render
 from coursecove.portals.teach.profile import zone_options
@@ -79,6 +80,7 @@ class SchoolPages(Controller):
         self,
         request: AnyRequest,
         session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
         by: NamedDependency[Member],  # noqa: ARG002 - asks for an admin
     ) -> Response[Any]:
         """Show the settings as they are stored."""
@@ -92,7 +94,7 @@ class SchoolPages(Controller):
                 "self_enrolment": "true" if stored.self_enrolment else "false",
             }
         )
-        return _draw(request, form)
+        return _draw(request, form, await sync_words(request, organization))
 
     @post("/", status_code=200)
     async def save(
@@ -117,12 +119,13 @@ class SchoolPages(Controller):
 
         _, refused = await attempt(session, form, verb)
         if refused is not None:
-            return _draw(request, refused, status_code=422)
+            sync = await sync_words(request, organization)
+            return _draw(request, refused, sync, status_code=422)
         request.app.state.directory.forget_after_commit(session, organization.slug)
         return redirect(request, "/admin/school", flash="The school’s settings are saved.")
 
 
-def _draw(request: AnyRequest, form: Form, *, status_code: int = 200) -> Response[Any]:
+def _draw(request: AnyRequest, form: Form, sync: dict[str, Any], *, status_code: int = 200) -> Response[Any]:
     chosen = form.value("currency")
     currencies = {**({chosen: chosen} if chosen else {}), **_CURRENCIES}
     return render(
@@ -131,6 +134,7 @@ def _draw(request: AnyRequest, form: Form, *, status_code: int = 200) -> Respons
         admin_page(request, "School"),
         status_code=status_code,
         form=form,
+        sync=sync,
         zones=zone_options(chosen=form.value("time_zone")),
         currencies=[
             {"value": code, "label": code if code == name else f"{code}, {name}"}

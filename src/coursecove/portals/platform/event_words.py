@@ -16,6 +16,7 @@ _OUTCOMES = {
     "superseded": "Something newer was known already, so it changed nothing.",
     "ignored": "Nothing here depends on events of this type.",
 }
+_LANES = {"fast": "request", "queue": "worker"}
 _PATHS = {"fast": "in the request that brought it", "queue": "by a worker"}
 
 
@@ -56,8 +57,7 @@ def event_row(event: EventView, moments: Moments) -> dict[str, Any]:
         "summary": summary(event),
         "attempts": event.attempts,
         "received": moments.moment(event.received_at),
-        "latency": milliseconds(event.latency_ms),
-        "path": {"fast": "Request", "queue": "Worker"}.get(event.path or "", "–"),
+        "took": _took(event),
     }
 
 
@@ -139,5 +139,11 @@ def _step(at: dict[str, str] | None, title: str, text: str, *, kind: str = "neut
 
 
 def _entity(key: str) -> str:
-    kind, _, clerk_id = key.partition(":")
-    return f"{kind} {clerk_id}"
+    # Clerk's ids begin with what they are: user_…, org_….
+    return key.partition(":")[2]
+
+
+def _took(event: EventView) -> str:
+    if event.latency_ms is None:
+        return "–"
+    return f"{milliseconds(event.latency_ms)}, {_LANES[event.path or 'queue']}"
