@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -457,6 +458,20 @@ async def test_the_schedule_begins_one_run_at_a_time_and_a_new_house_waits_an_ho
     await tasks.start(house)
     await tasks.start(house)
     assert len(await rows(house, "select 1 from reconciliations")) == 1
+
+
+async def test_every_query_of_the_page_runs(house: Resources, project: Path) -> None:
+    page = (project / "docs/operations/reconciliation.md").read_text(encoding="utf-8")
+    at_once, latest, hours, under_way = re.findall(r"```sql\n(.*?);\n```", page, re.DOTALL)
+    await periodic.register_all(house)
+    await change(house, at_once)
+    due = "select name from periodic_jobs where next_run_at <= now() and name = 'tenants.reconcile'"
+    assert await rows(house, due) == [{"name": "tenants.reconcile"}]
+    await reconcile(house)
+    await tasks.start(house)
+    assert len(await rows(house, latest)) == 2
+    assert 0 <= (await rows(house, hours))[0]["hours"] < 1
+    assert [run["place"] for run in await rows(house, under_way)] == [{}]
 
 
 async def test_the_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
