@@ -27,6 +27,7 @@ lint: $(VENV)/.dev ## Check style, types, the direction of imports and the house
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/house_rules.py
+	@$(BIN)/python scripts/build_css.py --check
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
