@@ -44,6 +44,7 @@ def working(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         "BASE_DOMAIN": settings.base_domain,
         "CLERK_PUBLISHABLE_KEY": settings.clerk_publishable_key,
         "CLERK_SECRET_KEY": settings.clerk_secret_key,
+        "CLERK_API_URL": settings.clerk_api_url,
         "CLERK_WEBHOOK_SECRET": settings.clerk_webhook_secrets[0],
         "SMTP_URL": settings.smtp_url,
         "LOG_FORMAT": "json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -64,9 +65,13 @@ Rule = Callable[[Asked], Answer | None]
 
 @dataclass
 class Front:
-    """Stands before the Backend API; ``rule`` may answer in its place."""
+    """Stands before the Backend API; ``rule`` may answer in its place.
+
+    Questions of the kind ``stalling`` are answered once that is another kind.
+    """
 
     app: ASGIApp
+    stalling: str | None = None
     asked: list[Asked] = field(default_factory=list)
     rule: Rule = lambda _: None
 
@@ -79,6 +84,8 @@ class Front:
             unquote(scope["path"]).removeprefix("/v1"), parse_qs(scope["query_string"].decode("ascii"))
         )
         self.asked.append(asked)
+        while self.stalling == asked.kind:  # noqa: ASYNC110 - set by a test in another thread
+            await asyncio.sleep(0.02)
         answer = self.rule(asked)
         if answer is None:
             await self.app(scope, receive, send)
