@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "screenshots"
 SIZES = {"phone": (390, 844), "desktop": (1280, 860)}
 VISITOR, STUDENT, INSTRUCTOR, ADMIN = None, "Mia Okafor", "Ida Berg", "Clara Weiss"
+OPERATOR = "Olivia Park"
 
 # name, who, size, theme, path, whole page?
 PICTURES = (
@@ -38,6 +39,8 @@ PICTURES = (
     ("admin-type-phone", ADMIN, "phone", "light", "/admin/types/piano-lesson", False),
     ("admin-type-desktop", ADMIN, "desktop", "light", "/admin/types/piano-lesson", True),
     ("admin-people-phone-dark", ADMIN, "phone", "dark", "/admin/people", False),
+    ("platform-desktop", OPERATOR, "desktop", "light", "/platform", False),
+    ("platform-event-phone", OPERATOR, "phone", "light", "{event}", False),
     ("api-desktop", VISITOR, "desktop", "light", "/api/v1/docs", False),
 )
 
@@ -57,9 +60,11 @@ def main() -> int:
         )
         for name, who, size, theme, path, whole in PICTURES:
             page = open_page(browser, size, theme)
+            # The operator belongs to no school and is at home on the bare domain.
+            site = settings.origin() if who == OPERATOR else school
             if who:
-                sign_in(page, school, who)
-            page.goto(school + resolve(page, school, path))
+                sign_in(page, site, who, to="/" if who == OPERATOR else "/lessons")
+            page.goto(site + resolve(page, site, path))
             page.wait_for_load_state("networkidle")
             if whole:
                 # As tall as the page, so that what is fixed to the bottom stays at the bottom.
@@ -94,10 +99,10 @@ def open_page(browser: Browser, size: str, theme: str) -> Page:
     return context.new_page()
 
 
-def sign_in(page: Page, school: str, name: str) -> None:
-    page.goto(f"{school}/sign-in?return_to=/lessons")
+def sign_in(page: Page, site: str, name: str, *, to: str) -> None:
+    page.goto(f"{site}/sign-in?return_to={to}")
     page.get_by_role("button", name=re.compile(name)).first.click()
-    page.wait_for_url(lambda url: urlsplit(url).path == "/lessons")
+    page.wait_for_url(lambda url: urlsplit(url).path == to)
 
 
 def resolve(page: Page, school: str, path: str) -> str:
@@ -105,6 +110,9 @@ def resolve(page: Page, school: str, path: str) -> str:
     if path == "{lesson}":
         link = page.locator("main a[href^='/lessons/']").first
         return str(link.get_attribute("href"))
+    if path == "{event}":
+        page.goto(f"{school}/platform/webhooks?type=organizationMembership.created")
+        return str(page.locator("main a[href^='/platform/webhooks/msg_']").first.get_attribute("href"))
     if path in ("{time}", "{confirm}"):
         page.goto(f"{school}/book/piano-lesson?with=ida-berg")
         page.locator("#days a").nth(2).click()

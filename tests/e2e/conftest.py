@@ -142,7 +142,9 @@ def visit(browser: Browser, house: House, project: Path) -> Iterator[OpenContext
     assert not complaints, complaints
 
 
-def sign_in(page: Page, house: House, name: str, *, slug: str = "musicschool", return_to: str = "/") -> None:
+def sign_in(
+    page: Page, house: House, name: str, *, slug: str | None = "musicschool", return_to: str = "/"
+) -> None:
     """Choose a person on the sign-in page and wait until they are back where they wanted to be."""
     page.goto(f"{house.origin(slug)}/sign-in?return_to={return_to}")
     choose_person(page, name)
