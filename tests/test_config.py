@@ -56,6 +56,7 @@ MALFORMED = {
     "REDIS_URL": "localhost:6379",
     "BASE_DOMAIN": "https://coursecove.com:8000",
     "PUBLIC_SCHEME": "ftp",
+    "PLATFORM_OPERATORS": "ops@example.com, olivia",
     "PUBLIC_PORT": "443a",
     "PORT": "70000",
     "CLERK_PUBLISHABLE_KEY": "pk_live_%%%",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from coursecove.config import Settings
 from coursecove.dev.clerk.world import MUSIC_SCHOOL
 from coursecove.resources import Resources
+from coursecove.webhooks.commands import webhooks_group
 from tests.platform.inbox import Inbox, work_on
 from tests.portals.admin_pages import fields
 from tests.portals.reading import hidden_fields, links, text_of
@@ -292,3 +296,36 @@ def test_times_are_told_to_the_second(operator: httpx.Client, inbox: Inbox) -> N
     message_id = inbox.completed()
     received: datetime = inbox.row(message_id)["received_at"]
     assert f"{received.astimezone(UTC):%H:%M:%S}" in text_of(operator.get(f"/platform/webhooks/{message_id}"))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("--status failed", ["failed"]),
+        ("--outcome ignored", ["ignored"]),
+        ("--type user.updated --order oldest", ["applied", "queued", "busy"]),
+        ("--path queue", ["queued"]),
+        ("--waiting", ["waiting"]),
+        ("--not-waiting --status pending", []),
+        ("--from 2026-03-19 --until 2026-03-20T00:00:00+00:00", ["queued"]),
+        ("--search _wait", ["waiting"]),
+        ("--order failed --limit 2", ["failed", "busy"]),
+        ("--limit 2 --page 3", ["ignored", "applied"]),
+    ],
+)
+def test_the_command_line_takes_the_same_filters(
+    settings: Settings, everything: dict[str, str], words: str, found: list[str]
+) -> None:
+    result = CliRunner().invoke(
+        webhooks_group, ["list", "--json", *words.split()], obj={"settings": lambda: settings}
+    )
+    assert result.exit_code == 0, result.output
+    page = json.loads(result.output.splitlines()[-1])
+    assert [event["message_id"] for event in page["items"]] == [everything[name] for name in found]
+
+
+def test_an_instant_that_cannot_be_read_is_refused_with_an_example(settings: Settings) -> None:
+    words = ["list", "--from", "yesterday"]
+    result = CliRunner().invoke(webhooks_group, words, obj={"settings": lambda: settings})
+    assert result.exit_code == 2
+    assert "2026-12-31" in result.output

@@ -89,6 +89,28 @@ def test_gauges_are_what_the_ledger_holds(address: str, inbox: Inbox) -> None:
     assert 600 <= full["coursecove_webhook_ledger_oldest_open_seconds"] < 630
 
 
+@pytest.mark.usefixtures("_always_fresh")
+def test_the_last_hour_is_counted_whoever_did_the_work(address: str, inbox: Inbox) -> None:
+    """Workers answer no scrape; what they did is in the ledger."""
+    for number in range(3):
+        inbox.completed(message_id=f"msg_{number}")
+    inbox.send("surprise.happened", {"id": "x"})
+    inbox.change("update webhook_events set path = 'queue' where message_id in ('msg_0', 'msg_1')")
+    inbox.change("update webhook_events set processed_at = received_at + interval '1.5 s'")
+    found = {name: value for name, value in scrape(address).items() if "last_hour" in name}
+    labels = 'outcome="applied",path="{}",status="completed",type_group="user"'
+    assert found == {
+        f"coursecove_webhook_last_hour_events{{{labels.format('queue')}}}": 2,
+        f"coursecove_webhook_last_hour_events{{{labels.format('fast')}}}": 1,
+        'coursecove_webhook_last_hour_events{outcome="ignored",path="fast",status="completed",'
+        'type_group="other"}': 1,
+        'coursecove_webhook_last_hour_seconds{quantile="0.5"}': 1.5,
+        'coursecove_webhook_last_hour_seconds{quantile="0.99"}': 1.5,
+    }
+    inbox.empty()
+    assert not [name for name in scrape(address) if "last_hour" in name]
+
+
 def test_gauges_are_read_once_in_a_while_however_often_one_asks(address: str, inbox: Inbox) -> None:
     time.sleep(gauges.FRESH_SECONDS)
     first = scrape(address)

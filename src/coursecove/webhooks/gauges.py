@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from coursecove.db.session import Database
 from coursecove.webhooks import service
+from coursecove.webhooks.metrics import group_of
 
 log = structlog.get_logger("coursecove.webhooks")
 
@@ -25,6 +26,16 @@ OPEN = Gauge("coursecove_webhook_ledger_events", "Events of the ledger that are 
 WAITING = Gauge("coursecove_webhook_ledger_waiting", "Pending events that wait for another event")
 OLDEST = Gauge(
     "coursecove_webhook_ledger_oldest_open_seconds", "Age of the oldest event that is not done; 0 if none"
+)
+LATELY = Gauge(
+    "coursecove_webhook_last_hour_events",
+    "Events received within the last hour, whoever processed them",
+    ["type_group", "path", "status", "outcome"],
+)
+LATENCY = Gauge(
+    "coursecove_webhook_last_hour_seconds",
+    "From received to done, of the last hour's completed events",
+    ["quantile"],
 )
 UP = Gauge("coursecove_webhook_ledger_up", "1 when the gauges of the ledger were read just now")
 
@@ -55,6 +66,8 @@ class LedgerGauges:
             async with self._database.platform_scope() as session:
                 await session.execute(_SET_TIMEOUT, {"limit": f"{WAIT_SECONDS * 5:.0f}s"})
                 standing = await service.standing(session)
+                tally = await service.tally(session)
+                stats = await service.stats(session, hours=1)
         except Exception as error:
             log.warning("webhook_gauges_not_read", reason=type(error).__name__)
             UP.set(0)
@@ -63,5 +76,12 @@ class LedgerGauges:
             OPEN.labels(status).set(getattr(standing, status))
         WAITING.set(standing.waiting)
         OLDEST.set(standing.oldest_open_seconds or 0)
+        LATELY.clear()
+        for (group, path, status, outcome), events in tally.items():
+            LATELY.labels(group_of(group), path, status, outcome).inc(events)
+        LATENCY.clear()
+        for quantile, latency in (("0.5", stats.p50_ms), ("0.99", stats.p99_ms)):
+            if latency is not None:
+                LATENCY.labels(quantile).set(latency / 1000)
         UP.set(1)
         self._fresh_until = time.monotonic() + FRESH_SECONDS

@@ -19,9 +19,14 @@ SECONDS = Histogram(
 )
 
 
+def group_of(event_type: str) -> str:
+    """Return the part of a type before its dot, "other" for groups we have never heard of."""
+    group = event_type.partition(".")[0]
+    return group if group in _GROUPS else "other"
+
+
 def count(event_type: str, path: str, status: str, outcome: str | None, seconds: float | None = None) -> None:
     """Note how an attempt ended; labels have few values, whatever a sender calls its events."""
-    group = event_type.partition(".")[0]
-    EVENTS.labels(group if group in _GROUPS else "other", path, status, outcome or "none").inc()
+    EVENTS.labels(group_of(event_type), path, status, outcome or "none").inc()
     if seconds is not None:
         SECONDS.labels(path).observe(seconds)

@@ -151,6 +151,13 @@ select count(*) filter (where status = 'pending') as pending,
 from webhook_events where status <> 'completed'
 """)
 
+_TALLY = text("""
+select split_part(event_type, '.', 1) as type_group, coalesce(path, 'fast') as path, status,
+       coalesce(outcome, 'none') as outcome, count(*) as events
+from webhook_events where received_at >= now() - make_interval(hours => :hours)
+group by 1, 2, 3, 4
+""")
+
 # Bodies name their school in quotes, wherever in the event that is. The newest failures only: the
 # list is there to be looked at, and every school of a page is looked for in every one of them.
 _FAILED_ABOUT = text("""
@@ -192,6 +199,12 @@ async def stats(session: AsyncSession, *, hours: int = 24) -> Stats:
 async def standing(session: AsyncSession) -> Standing:
     """Return what is not done, however old it is."""
     return Standing(**(await session.execute(_STANDING)).one()._asdict())
+
+
+async def tally(session: AsyncSession, *, hours: int = 1) -> dict[tuple[str, str, str, str], int]:
+    """Count what came in over the last ``hours`` by type group, path, status and outcome ("none": not yet)."""
+    rows = await session.execute(_TALLY, {"hours": hours})
+    return {(row.type_group, row.path, row.status, row.outcome): row.events for row in rows}
 
 
 async def find_events(
