@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -31,6 +32,7 @@ from coursecove.tenants.models import Member
 
 LONGEST_WINDOW = timedelta(days=62)
 _USUAL_WINDOW = timedelta(days=7)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\D")
 
 
 class AvailabilityController(Controller):
@@ -47,6 +49,7 @@ class AvailabilityController(Controller):
     )
     async def list_availability(
         self,
+        request: AnyRequest,
         session: NamedDependency[AsyncSession],
         viewer: NamedDependency[Member | None],
         appointment_type_id: FromQuery[uuid.UUID],
@@ -73,9 +76,9 @@ class AvailabilityController(Controller):
         if found.archived_at or not (found.published_at or staff):
             # The words of the service for an unknown id: a draft is not to be guessed at.
             raise NotFound("There is no such appointment type at this school.")
-        start = _instant("from", from_) or clock.now()
+        start = _instant(request, "from", from_) or clock.now()
         try:
-            end = _instant("until", until) or start + _USUAL_WINDOW
+            end = _instant(request, "until", until) or start + _USUAL_WINDOW
         except OverflowError:
             raise Invalid(fields={"from": "Choose a time within the calendar."}) from None
         if end - start > LONGEST_WINDOW:
@@ -107,6 +110,7 @@ class BookingController(Controller):
     )
     async def list_bookings(
         self,
+        request: AnyRequest,
         session: NamedDependency[AsyncSession],
         by: NamedDependency[Member],
         student_id: FromQuery[uuid.UUID | None] = None,
@@ -132,8 +136,8 @@ class BookingController(Controller):
             instructor_id=instructor_id,
             appointment_type_id=appointment_type_id,
             status=status,
-            from_=_instant("from", from_),
-            until=_instant("until", until),
+            from_=_instant(request, "from", from_),
+            until=_instant(request, "until", until),
             search=search,
             order=order,
             page=page,
@@ -201,7 +205,9 @@ class BookingController(Controller):
 API_CONTROLLERS = [AvailabilityController, BookingController]
 
 
-def _instant(field: str, moment: datetime | None) -> datetime | None:
-    if moment is not None and moment.tzinfo is None:
-        raise Invalid(fields={field: "Give an offset, as in 2026-12-01T09:00:00+01:00."})
+def _instant(request: AnyRequest, field: str, moment: datetime | None) -> datetime | None:
+    # In an address, msgspec takes a bare number for seconds since 1970 too; the documentation does not.
+    written = all(_DATE.match(text) for text in request.query_params.getall(field, []))
+    if moment is not None and (moment.tzinfo is None or not written):
+        raise Invalid(fields={field: "Give date, time and offset, as in 2026-12-01T09:00:00+01:00."})
     return moment
