@@ -191,7 +191,7 @@ def test_what_belongs_to_no_school_is_answered_on_any_host(address: str, host: s
 def test_the_bare_domain_has_no_pages_of_a_school(address: str) -> None:
     bare = "Host: coursecove.localhost"
     assert _ask(address, bare, path="/").status == 200
-    for path in ("/api/v1/organization", "/lessons", "/admin", "/teach", "/sign-in"):
+    for path in ("/api/v1/organization", "/lessons", "/admin", "/teach", "/join"):
         assert _ask(address, bare, path=path).status == 404
     # Schools are listed on a developer's machine only; this is a test.
     assert b"Harmony" not in _ask(address, bare, path="/").body
