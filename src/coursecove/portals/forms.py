@@ -40,6 +40,11 @@ class Form:
         """Return what to say beside a field."""
         return self.errors.get(name)
 
+    @property
+    def refused_status(self) -> int:
+        """The status of a refused form's page: 422 when fields are wrong, 409 when the state of things is."""
+        return 422 if self.errors else 409
+
     def refused(self, error: CourseCoveError) -> Form:
         """Return the same form with the messages of ``error``."""
         fields = dict(error.fields)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingCancel, BookingView, PersonSummary
+from coursecove.bookings.schemas import BookingView, PersonSummary
 from coursecove.errors import NotFound
 from coursecove.formatting import initials, zone_name
 from coursecove.portals.admin.booking_filters import (
@@ -24,7 +24,8 @@ from coursecove.portals.admin.booking_filters import (
 )
 from coursecove.portals.admin.navigation import address, admin_clocks, admin_page, last_page, pages_of
 from coursecove.portals.admin.people import person_href
-from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.cancelling import cancel_by_form
+from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import map_href, status_of
 from coursecove.portals.pages import redirect, render
 from coursecove.tenants import service as tenants
@@ -119,12 +120,7 @@ class LessonPages(Controller):
     ) -> Response[Any]:
         """Cancel it; student and instructor are told, with the reason."""
         booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
-        form = Form(await read_form(request))
-
-        async def verb() -> BookingView:
-            return await bookings.cancel(session, booking.id, convert(form.values, BookingCancel), by=by)
-
-        _, refused = await attempt(session, form, verb)
+        refused = await cancel_by_form(request, session, booking, by=by)
         if refused is None:
             return redirect(
                 request,
@@ -132,7 +128,7 @@ class LessonPages(Controller):
                 flash=f"The lesson is cancelled. {booking.student.name} and {booking.instructor.name} "
                 "will be told.",
             )
-        status = 422 if refused.errors else 409
+        status = refused.refused_status
         return await _cancel_page(request, session, organization, booking, refused, status_code=status)
 
 

@@ -147,7 +147,7 @@ class PeoplePages(Controller):
 
         changed, refused = await attempt(session, form, verb)
         if refused is not None:
-            status = 422 if refused.errors else 409
+            status = refused.refused_status
             return await _role_page(request, session, member, refused, by=by, status_code=status)
         label = ROLE_BADGES[changed.role]["label"].lower()
         if changed.id == by.id and changed.role != "admin":

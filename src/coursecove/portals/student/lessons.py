@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingCancel, BookingView
+from coursecove.bookings.schemas import BookingView
 from coursecove.config import Settings
 from coursecove.errors import NotFound
 from coursecove.formatting import initials, same_clock
 from coursecove.notifications.calendar_invite import calendar_invite
 from coursecove.notifications.rendering import Notice
-from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.cancelling import cancel_by_form
+from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
 from coursecove.tenants.guards import as_member
@@ -172,12 +173,7 @@ class LessonPages(Controller):
     ) -> Response[Any]:
         """Cancel it; what stands against that is said above the form, and the reason is kept."""
         booking = await own_booking(session, reference, by=by)
-        form = Form(await read_form(request))
-
-        async def verb() -> BookingView:
-            return await bookings.cancel(session, booking.id, convert(form.values, BookingCancel), by=by)
-
-        _, refused = await attempt(session, form, verb)
+        refused = await cancel_by_form(request, session, booking, by=by)
         if refused is None:
             return redirect(request, f"/lessons/{booking.reference}", flash="The lesson is cancelled.")
         return _draw(
@@ -188,7 +184,7 @@ class LessonPages(Controller):
             "Cancel this lesson?",
             by=by,
             form=refused,
-            status_code=422 if refused.errors else 409,
+            status_code=refused.refused_status,
         )
 
 

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingCancel, BookingView
+from coursecove.bookings.schemas import BookingView
 from coursecove.errors import NotFound
 from coursecove.formatting import initials
-from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.cancelling import cancel_by_form
+from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import instructor_clocks, map_href, status_of
 from coursecove.portals.pages import page_context, redirect, render
 from coursecove.portals.teach.navigation import NAV, own_zone
@@ -88,12 +89,7 @@ class TaughtLessonPages(Controller):
     ) -> Response[Any]:
         """Cancel it; the student is told, with the reason."""
         booking = await _taught(session, reference, by=by)
-        form = Form(await read_form(request))
-
-        async def verb() -> BookingView:
-            return await bookings.cancel(session, booking.id, convert(form.values, BookingCancel), by=by)
-
-        _, refused = await attempt(session, form, verb)
+        refused = await cancel_by_form(request, session, booking, by=by)
         if refused is None:
             return redirect(
                 request,
@@ -109,7 +105,7 @@ class TaughtLessonPages(Controller):
             "Cancel this lesson?",
             by=by,
             form=refused,
-            status_code=422 if refused.errors else 409,
+            status_code=refused.refused_status,
         )
 
 
