@@ -21,6 +21,7 @@ import pytest
 from coursecove.config import read_env_file
 from coursecove.dev.clerk.world import PEOPLE, SCHOOLS
 from coursecove.dev.daemons import port_is_free
+from tests.patience import patience
 from tests.serving import free_port
 
 #: Generous: the machine may be busy with something else.
@@ -155,7 +156,7 @@ def demo(home: Path, port: int) -> Iterator[Demo]:
     yield running
     if running.process.poll() is None:
         running.process.terminate()
-        running.process.wait(20)
+        running.process.wait(patience(20))
 
 
 def test_the_last_line_before_serving_says_where_it_is(demo: Demo) -> None:
@@ -283,9 +284,9 @@ def test_sigterm_ends_every_child_within_five_seconds(demo: Demo) -> None:
         assert any(part in command for command in family.values()), (part, family)
     began = time.monotonic()
     demo.process.send_signal(signal.SIGTERM)
-    assert demo.process.wait(20) == 0
-    assert _left_after(demo, family, 5 - (time.monotonic() - began)) == {}
-    assert time.monotonic() - began < 5
+    assert demo.process.wait(patience(20)) == 0
+    assert _left_after(demo, family, patience(5) - (time.monotonic() - began)) == {}
+    assert time.monotonic() - began < patience(5)
     assert port_is_free(demo.port)
 
 

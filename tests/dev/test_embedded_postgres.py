@@ -19,6 +19,7 @@ import pytest
 from coursecove.dev import postgres, unprivileged
 from coursecove.dev.daemons import AlreadyRunning, DaemonError, free_port
 from coursecove.dev.postgres import EmbeddedPostgres
+from tests.patience import patience
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another user")
 
@@ -53,7 +54,7 @@ def query(server: EmbeddedPostgres, statement: str) -> object:
         return row[0] if row else None
 
 
-def eventually(fact: Callable[[], bool], *, within_seconds: float = 5) -> bool:
+def eventually(fact: Callable[[], bool], *, within_seconds: float = 15) -> bool:
     deadline = time.monotonic() + within_seconds
     while not fact():
         if time.monotonic() > deadline:
@@ -118,7 +119,7 @@ def test_a_second_start_beside_a_running_one_is_refused_at_once(made_once: Path)
             EmbeddedPostgres(made_once).start()
         with pytest.raises(AlreadyRunning, match="still running"):
             EmbeddedPostgres(made_once).remove()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < patience(1)
         assert query(server, "select answer from kept") == 42
 
 
@@ -180,7 +181,7 @@ def test_a_stopped_postgres_ends_within_five_seconds_even_when_it_hangs(made_onc
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < patience(5)
     assert is_gone(pid)
     server.start()
     assert query(server, "select answer from kept") == 42

@@ -17,6 +17,7 @@ from typing import ClassVar
 import pytest
 
 from coursecove.dev.processes import ChildEnded, NotReady, Supervisor, wait_for
+from tests.patience import patience
 
 # Commands to be started: each says that it is there, so that the test does not act too early.
 SLEEPER = "echo here; exec sleep 60"
@@ -119,8 +120,8 @@ def test_a_wished_stop_ends_everything_quickly_with_exit_code_0(
     run.read_until("here", times=2)
     began = time.monotonic()
     run.process.send_signal(wanted)
-    assert run.process.wait(5) == 0
-    assert time.monotonic() - began < 5
+    assert run.process.wait(patience(5)) == 0
+    assert time.monotonic() - began < patience(5)
     assert run.living() == []
     assert "Traceback" not in run.rest()
 
@@ -134,7 +135,7 @@ def test_whoever_asked_to_outlive_the_terminal_does(runs: list[Run]) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         run.process.wait(0.5)
     run.process.send_signal(signal.SIGTERM)
-    assert run.process.wait(5) == 0
+    assert run.process.wait(patience(5)) == 0
 
 
 def test_commands_that_ignore_the_wish_are_killed_within_five_seconds(runs: list[Run]) -> None:
@@ -143,8 +144,8 @@ def test_commands_that_ignore_the_wish_are_killed_within_five_seconds(runs: list
     run.read_until("here", times=2)
     began = time.monotonic()
     run.process.send_signal(signal.SIGTERM)
-    assert run.process.wait(6) == 0
-    assert 2.5 < time.monotonic() - began < 5
+    assert run.process.wait(patience(6)) == 0
+    assert 2.5 < time.monotonic() - began < patience(5)
     assert run.living() == []
 
 
@@ -155,7 +156,7 @@ def test_a_second_signal_does_not_wait(runs: list[Run]) -> None:
     run.process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(1.5) == 0
+    assert run.process.wait(patience(1.5)) == 0
     assert run.living() == []
 
 
@@ -166,7 +167,7 @@ def test_a_command_that_dies_unasked_is_named_and_ends_the_rest(runs: list[Run],
     run = Run(f"{shell('web', SLEEPER)}\n{shell('worker', f'echo last words; {end}')}\nsupervisor.wait()")
     runs.append(run)
     said = run.rest()
-    assert run.process.wait(5) == 1
+    assert run.process.wait(patience(5)) == 1
     assert "worker   | last words\n" in said
     assert said.splitlines()[-1] == f"worker has ended unexpectedly ({how})."
     assert run.living() == []
@@ -178,7 +179,29 @@ def test_nothing_survives_when_the_supervisor_itself_is_killed(runs: list[Run]) 
     run.read_until("here", times=2)
     assert len(run.living()) >= 5
     run.process.kill()
-    assert gone(run, within_seconds=6), run.living()
+    assert gone(run, within_seconds=patience(6)), run.living()
+
+
+def test_nothing_survives_a_supervisor_that_is_killed_right_after_a_start(
+    runs: list[Run],
+) -> None:
+    """The last moment in which only the command itself can have told the watchdog that it is there.
+
+    With the naming moved behind the start, as it once was, the command lives on.
+    """
+    body = (
+        "import os, signal\nfrom coursecove.dev import processes\n"
+        "def killed(name, process, output):\n"
+        "    process.stdout.readline()\n"
+        "    print('here', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"processes.Child = killed\n{shell('stubborn', STUBBORN)}"
+    )
+    run = Run(body)
+    runs.append(run)
+    run.read_until("here")
+    assert run.process.wait(patience(5)) == -signal.SIGKILL
+    assert gone(run, within_seconds=patience(6)), run.living()
 
 
 def test_everything_ends_when_the_parent_of_the_supervisor_dies(runs: list[Run]) -> None:
@@ -186,7 +209,7 @@ def test_everything_ends_when_the_parent_of_the_supervisor_dies(runs: list[Run])
     runs.append(run)
     run.read_until("here")
     run.process.kill()
-    assert gone(run, within_seconds=3), run.living()
+    assert gone(run, within_seconds=patience(3)), run.living()
 
 
 def test_a_stop_reaches_the_block_wherever_it_is(runs: list[Run]) -> None:
@@ -194,7 +217,7 @@ def test_a_stop_reaches_the_block_wherever_it_is(runs: list[Run]) -> None:
     runs.append(run)
     run.read_until("here")
     run.process.send_signal(signal.SIGTERM)
-    assert run.process.wait(3) == 0
+    assert run.process.wait(patience(3)) == 0
     assert run.living() == []
 
 
@@ -202,7 +225,7 @@ def test_an_error_in_the_block_ends_everything_and_is_shown(runs: list[Run]) -> 
     run = Run(f"{shell('web', SLEEPER)}\nsupervisor.wait_for(lambda: False, timeout_seconds=0.2)")
     runs.append(run)
     assert "NotReady: It was not ready within 0.2 seconds" in run.rest()
-    assert run.process.wait(5) == 1
+    assert run.process.wait(patience(5)) == 1
     assert run.living() == []
 
 
@@ -223,7 +246,7 @@ def test_colours_are_for_terminals_only(runs: list[Run], monkeypatch: pytest.Mon
             seen += os.read(terminal, 1000)
         assert seen.startswith(expected)
         runs[-1].process.terminate()
-        runs[-1].process.wait(5)
+        runs[-1].process.wait(patience(5))
         os.close(terminal)
 
 
@@ -301,7 +324,7 @@ def test_waiting_for_readiness_ends_when_a_command_dies() -> None:
     with Supervisor(stream=output) as supervisor:
         supervisor.start("web", ["/bin/sh", "-c", "sleep 0.1; exit 4"])
         supervisor.wait_for(lambda: False, timeout_seconds=30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < patience(5)
     assert output.getvalue() == "web has ended unexpectedly (exit code 4).\n"
 
 

@@ -223,11 +223,10 @@ class Supervisor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),
+                preexec_fn=self._enrol(die_with_parent(signal.SIGTERM)),
             )
             child = Child(name, process, self._output)
             self._children.append(child)
-            self._tell_watchdog(f"+ {process.pid}")
         except OSError as error:
             raise ChildEnded(f"{name} could not be started: {error}.") from error
         finally:
@@ -334,6 +333,21 @@ class Supervisor:
             prctl(PR_SET_PDEATHSIG, 0)
         for each, handler in self._previous.items():
             signal.signal(each, handler)
+
+    def _enrol(self, ask_the_kernel: Callable[[], None] | None) -> Callable[[], None]:
+        """Give a `preexec_fn` by which a command's process names itself to the watchdog in time.
+
+        If we named it after the start instead, whoever killed us in between would leave it behind.
+        """
+        pipe = self._watchdog.stdin if self._watchdog is not None else None
+
+        def name_oneself() -> None:
+            if pipe is not None:
+                os.write(pipe.fileno(), f"+ {os.getpid()}\n".encode())
+            if ask_the_kernel is not None:
+                ask_the_kernel()
+
+        return name_oneself
 
     def _tell_watchdog(self, line: str) -> None:
         if self._watchdog is not None and self._watchdog.stdin is not None:
