@@ -39,7 +39,7 @@ def a_row(connection: Connection, table: str, organization_id: uuid.UUID) -> dic
         f"select to_jsonb(t) from {table} t where organization_id = %s limit 1",
         [organization_id],
     ).fetchone()
-    assert row is not None, f"{table} is empty: give both schools a row in tests/isolation/test_rows.py"
+    assert row is not None, f"{table} is empty: give a school a row of it in tests/isolation/furniture.py"
     found: dict[str, Any] = row[0]
     return found
 

@@ -24,7 +24,8 @@ from tests.isolation.databases import as_superuser
 from tests.isolation.tally import count
 
 Row = dict[str, Any]
-Sees = Callable[["Person", Row, dict[uuid.UUID, Row]], bool]
+Around = dict[str, dict[uuid.UUID, Row]]
+Sees = Callable[["Person", Row, Around], bool]
 
 PEOPLE = {
     "visitor": None,
@@ -45,14 +46,22 @@ class Person:
     role: str
 
 
-def _booking(who: Person, row: Row, sessions: dict[uuid.UUID, Row]) -> bool:
-    teaches = who.role == "instructor" and sessions[row["session_id"]]["instructor_id"] == who.member_id
+def _booking(who: Person, row: Row, around: Around) -> bool:
+    taught_by = around["sessions"][row["session_id"]]["instructor_id"]
+    teaches = who.role == "instructor" and taught_by == who.member_id
     return (
         who.role in ("admin", "system") or who.member_id in (row["student_id"], row["booked_by_id"]) or teaches
     )
 
 
-def _member(who: Person, row: Row, _: dict[uuid.UUID, Row]) -> bool:
+def _note(who: Person, row: Row, around: Around) -> bool:
+    booking = around["bookings"][row["booking_id"]]
+    if who.role == "instructor" and (who.member_id == row["author_id"] or _booking(who, booking, around)):
+        return True
+    return who.role in ("admin", "system") or bool(row["shared_at"] and who.member_id == booking["student_id"])
+
+
+def _member(who: Person, row: Row, _: Around) -> bool:
     return (
         who.role in ("admin", "instructor", "system")
         or row["role"] in ("admin", "instructor")
@@ -65,9 +74,19 @@ RULES: dict[str, Sees] = {
     "members": _member,
     "deliveries": lambda who, row, _: who.role in ("admin", "system"),
     "events": lambda who, row, _: who.role in ("admin", "system") or row["actor_id"] == who.member_id,
+    "lesson_notes": _note,
+    "imports": lambda who, row, _: who.role in ("admin", "system"),
     "idempotency_keys": lambda who, row, _: who.role == "system" or row["member_id"] == who.member_id,
 }
 IDENTITY = {"idempotency_keys": "key"}
+#: A column the application may change.
+CHANGED = {
+    "members": "role_override",
+    "bookings": "revision",
+    "lesson_notes": "body",
+    "imports": "applied_at",
+    "idempotency_keys": None,
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +115,16 @@ def _personal_rows(postgres: EmbeddedPostgres, settings: Settings, musicschool: 
             "recipient_email) select organization_id, 'confirmation', id, 0, student_id, 'mail@example.com' "
             "from bookings"
         )
+        for shared_at in (None, "2001-01-01"):
+            connection.execute(
+                "insert into lesson_notes (organization_id, booking_id, author_id, body, shared_at) "
+                "select organization_id, id, %s, 'A note', %s from bookings where organization_id = %s",
+                [musicschool.members["tomas@harmony.example"], shared_at, musicschool.organization_id],
+            )
+        connection.execute(
+            "insert into imports (organization_id, kind, content, created_by_id) values (%s, 'people', '', %s)",
+            [musicschool.organization_id, musicschool.members["clara@harmony.example"]],
+        )
 
 
 @contextmanager
@@ -122,14 +151,12 @@ def leaks(postgres: EmbeddedPostgres, settings: Settings, school: School, people
             ).fetchall()
             for table in (*RULES, "sessions")
         }
-    sessions = {row["id"]: row for row in every["sessions"]}
+    around = {table: {row["id"]: row for row in every[table]} for table in ("sessions", "bookings")}
     for table, sees in RULES.items():
         name = IDENTITY.get(table, "id")
-        changed = {"members": "role_override", "bookings": "revision", "idempotency_keys": None}.get(
-            table, "attempts"
-        )
+        changed = CHANGED.get(table, "attempts")
         for who in people:
-            expected = {(row[name], row.get("member_id")) for row in every[table] if sees(who, row, sessions)}
+            expected = {(row[name], row.get("member_id")) for row in every[table] if sees(who, row, around)}
             with acting(settings, school, who) as connection:
                 visible = {
                     (row[name], row.get("member_id")) for row in connection.execute(f"select * from {table}")

@@ -14,6 +14,7 @@ from coursecove.dev.postgres import EmbeddedPostgres
 from tests.factories.world import School
 from tests.isolation.catalogue_rules import APP, OWNER, PLATFORM, privileges, rows, tenant_tables
 from tests.isolation.databases import Connection, as_superuser, enter, within
+from tests.isolation.furniture import furnish
 from tests.isolation.rows import DENIED, NOTHING, REACHED, REFUSED, VERBS, a_row, attempt, columns_of
 from tests.isolation.tally import count
 
@@ -32,19 +33,7 @@ def above(
     """A connection above all policies, after both schools got a row in the tables the demo leaves empty."""
     with as_superuser(postgres, settings) as connection:
         for school in (musicschool, yoga):
-            connection.execute(
-                "insert into deliveries (organization_id, kind, booking_id, booking_revision, recipient_id, "
-                "recipient_email) select organization_id, 'confirmation', id, 0, student_id, 'x@example.com' "
-                "from bookings where organization_id = %s limit 1",
-                [school.organization_id],
-            )
-            connection.execute(
-                "insert into idempotency_keys "
-                "(organization_id, member_id, key, fingerprint, status_code, response) "
-                "select organization_id, id, 'key', 'print', 201, '{}' from members "
-                "where organization_id = %s limit 1",
-                [school.organization_id],
-            )
+            furnish(connection, school.organization_id)
         connection.commit()
         yield connection
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Computed, func
+from sqlalchemy import ARRAY, Computed, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from coursecove.db.base import Base, Identified
@@ -23,7 +24,12 @@ class TeachingSession(Identified, Base):
     ends_at: Mapped[datetime]
     blocked_from: Mapped[datetime]
     blocked_until: Mapped[datetime]
+    room_id: Mapped[uuid.UUID | None]
     capacity: Mapped[int]
+    # Kept by the verbs, because a student's eyes do not reach the other seats.
+    seats_taken: Mapped[int] = mapped_column(default=1)
+    # Who put a class on the calendar; it stays there when its last seat is given back.
+    scheduled_by_id: Mapped[uuid.UUID | None]
     cancelled_at: Mapped[datetime | None]
 
 
@@ -38,14 +44,41 @@ class Booking(Identified, Base):
     booked_by_id: Mapped[uuid.UUID]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
-    confirmed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    confirmed_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
+    held_until: Mapped[datetime | None]
+    # Until when staff may confirm a request; then it lapses.
+    approve_by: Mapped[datetime | None]
+    declined_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     cancelled_by_id: Mapped[uuid.UUID | None]
     cancellation_reason: Mapped[str | None]
     cancellation_notice_minutes: Mapped[int]
+    reschedule_notice_minutes: Mapped[int]
+    most_reschedules: Mapped[int | None]
+    rescheduled_count: Mapped[int]
     note: Mapped[str]
+    answers: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
+    address: Mapped[str]
+    postcode: Mapped[str]
+    travel_minutes: Mapped[int]
     price_cents: Mapped[int | None]
     currency: Mapped[str | None]
     rules_overridden: Mapped[bool]
+    overridden_rules: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    attendance: Mapped[str | None]
+    attendance_noted_at: Mapped[datetime | None]
+    attendance_noted_by_id: Mapped[uuid.UUID | None]
     revision: Mapped[int]
     status: Mapped[str] = mapped_column(Computed("status", persisted=True))
+
+
+class LessonNote(Identified, Base):
+    """What staff wrote about a lesson; the student reads it from ``shared_at`` on."""
+
+    __tablename__ = "lesson_notes"
+
+    booking_id: Mapped[uuid.UUID]
+    author_id: Mapped[uuid.UUID]
+    shared_at: Mapped[datetime | None]
+    body: Mapped[str]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -23,10 +23,11 @@ from coursecove.scheduling.schemas import WindowView
 from coursecove.scheduling.slots import Interval, Rules, Schedule, Slot, Window
 from coursecove.tenants import service as tenants
 
-# No session is longer, and no buffer: a check on the table says so.  What can
-# reach into a window therefore starts at most this much before it.
+# No session is longer, and nothing around it (buffer and way to a student together):
+# a check on the table says so.  What can reach into a window therefore starts at most
+# this much before it.
 LONGEST_LESSON = timedelta(minutes=720)
-LONGEST_BUFFER = timedelta(minutes=240)
+LONGEST_BUFFER = timedelta(minutes=360)
 
 # Staff may book past a type's horizon, within reason.
 _STAFF_HORIZON_DAYS = 3650

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from coursecove.db.base import Base, Identified
+from coursecove.db.base import Base, Identified, OrganizationKey
 
 
 class Delivery(Identified, Base):
@@ -27,3 +27,16 @@ class Delivery(Identified, Base):
     failed_at: Mapped[datetime | None]
     skipped_at: Mapped[datetime | None]
     error: Mapped[str | None]
+
+
+class MailText(OrganizationKey, Base):
+    """What a school says in one kind of mail, in its own words; what is empty says CourseCove's."""
+
+    __tablename__ = "mail_texts"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    locale: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(default="")
+    opening: Mapped[str] = mapped_column(default="")
+    closing: Mapped[str] = mapped_column(default="")
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Computed, func
+from sqlalchemy import ARRAY, Computed, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from coursecove.db.base import Base, Identified, OrganizationKey
@@ -25,7 +25,13 @@ class Organization(Base):
     currency: Mapped[str]
     accent_color: Mapped[str]
     logo_url: Mapped[str | None]
+    logo_picture_id: Mapped[uuid.UUID | None]
     self_enrolment: Mapped[bool]
+    policy_text: Mapped[str] = mapped_column(default="")
+    default_minimum_notice_minutes: Mapped[int]
+    default_cancellation_notice_minutes: Mapped[int]
+    default_reschedule_notice_minutes: Mapped[int]
+    default_travel_minutes: Mapped[int]
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -53,6 +59,8 @@ class Member(Identified, Base):
     version: Mapped[int]
     joined_at: Mapped[datetime] = mapped_column(server_default=func.now())
     removed_at: Mapped[datetime | None]
+    # Shut out by an admin of the school, whatever the provider says.
+    deactivated_at: Mapped[datetime | None]
 
     @property
     def name(self) -> str:
@@ -70,4 +78,20 @@ class InstructorProfile(OrganizationKey, Base):
     bio: Mapped[str] = mapped_column(default="")
     time_zone: Mapped[str]
     meeting_url: Mapped[str | None]
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    picture_id: Mapped[uuid.UUID | None]
+    # Lessons of all types together, in the instructor's own days and weeks.
+    day_limit: Mapped[int | None]
+    week_limit: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Picture(Identified, Base):
+    """An uploaded picture: the school's logo, somebody's photo."""
+
+    __tablename__ = "pictures"
+
+    media_type: Mapped[str]
+    content: Mapped[bytes]
+    digest: Mapped[str]
+    uploaded_by_id: Mapped[uuid.UUID]
