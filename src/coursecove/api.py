@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+from litestar import Request
 from litestar.openapi.spec import (
     Components,
     OpenAPI,
@@ -18,7 +20,8 @@ from litestar.openapi.spec import (
 
 from coursecove.appointments.controllers import API_CONTROLLERS as APPOINTMENTS
 from coursecove.bookings.controllers import API_CONTROLLERS as BOOKINGS
-from coursecove.problems import PROBLEM_JSON
+from coursecove.errors import Malformed
+from coursecove.problems import PROBLEM_JSON, field_errors
 from coursecove.scheduling.controllers import API_CONTROLLERS as SCHEDULING
 from coursecove.tenants.controllers import API_CONTROLLERS as TENANTS
 
@@ -28,6 +31,27 @@ API_HANDLERS: list[Any] = [
     *SCHEDULING,
     *BOOKINGS,
 ]
+
+
+class ApiRequest(Request[Any, Any, Any]):
+    """A request whose JSON body has to have the documented types.
+
+    Litestar converts a body as leniently as a query, in which everything is
+    text: 0 would be taken for false, and "30" for a number.
+    """
+
+    async def json(self) -> Any:
+        """Return the parsed body; raises :class:`Malformed` at the field that has another type."""
+        body = await super().json()
+        expected = self.route_handler.parsed_data_field
+        if expected is not None:
+            try:
+                msgspec.convert(body, expected.annotation)
+            except msgspec.ValidationError as error:
+                fields = field_errors(error).fields
+                raise Malformed("The request does not fit the documentation.", fields=fields) from None
+        return body
+
 
 _PROBLEM = Schema(
     title="Problem",

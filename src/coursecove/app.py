@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import coursecove.tenants.inbound  # noqa: F401 - registers what the events of Clerk mean
 from coursecove import problems
-from coursecove.api import API_HANDLERS, describe_refusals
+from coursecove.api import API_HANDLERS, ApiRequest, describe_refusals
 from coursecove.config import Settings, load_settings, project_data
 from coursecove.db.session import NOBODY, Acting
 from coursecove.gateway import Gateway
@@ -144,7 +144,7 @@ class CourseCove:
             "organization": Provide(provide_organization, sync_to_thread=False),
         }
         self.school = _litestar(
-            [Router(path="/api/v1", route_handlers=API_HANDLERS), *SCHOOL_HANDLERS],
+            [Router(path="/api/v1", route_handlers=API_HANDLERS, request_class=ApiRequest), *SCHOOL_HANDLERS],
             dependencies=dependencies,
             openapi_config=_openapi(),
         )
