@@ -22,10 +22,11 @@ import structlog
 from litestar import Litestar
 from litestar.types import HTTPScope, Message, Receive, Send
 
-from coursecove import problems
+from coursecove import i18n, problems
 from coursecove.config import Settings
 from coursecove.errors import CourseCoveError, Forbidden, Malformed, NotFound
 from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
+from coursecove.identity.cookies import own_name
 from coursecove.identity.requests import RequestFacts
 from coursecove.rate_limits import AddressReader, RateLimits, TooManyRequests
 from coursecove.tenants.directory import Directory
@@ -41,6 +42,14 @@ _ANY_HOST = ("/health/", "/static/", "/api/webhooks/")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Belongs to every page as the static files do, and costs no more than they.
 _UNCOUNTED = frozenset({"/branding.css"})
+
+
+def _language_of(facts: RequestFacts, origin: str, organization: OrganizationView | None) -> str:
+    """Return what somebody chose here, else what their browser prefers, else what the school speaks."""
+    chosen = facts.cookie(own_name(origin, "lang"))
+    if chosen in i18n.LANGUAGES:
+        return str(chosen)
+    return i18n.negotiate(facts.accept_language) or (organization.locale if organization else i18n.DEFAULT)
 
 
 class CrossSite(Forbidden):
@@ -119,6 +128,9 @@ class Gateway:
         state["origin"] = origin
         facts = RequestFacts.from_scope(scope, public_url=origin)
         state["by_bearer"] = facts.by_bearer
+        if not path.startswith("/api/"):
+            # Programs are answered in one language, people in theirs.
+            i18n.speak(_language_of(facts, origin, organization))
         _refuse_cross_site(scope, facts, origin)
         identity = await self._authenticator.authenticate(
             facts, origin=origin, organization_clerk_id=organization.clerk_id if organization else None

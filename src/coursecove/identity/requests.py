@@ -25,6 +25,7 @@ class RequestFacts:
     url: str
     authorization: str | None = field(default=None, repr=False)
     accept: str = ""
+    accept_language: str = ""
     sec_fetch_dest: str | None = None
     cookies: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
@@ -52,6 +53,7 @@ class RequestFacts:
             url=public_url.rstrip("/") + url,
             authorization=headers.get("authorization"),
             accept=headers.get("accept", ""),
+            accept_language=headers.get("accept-language", ""),
             sec_fetch_dest=headers.get("sec-fetch-dest"),
             cookies=parse_cookies(cookie_headers),
         )

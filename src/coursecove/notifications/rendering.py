@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from msgspec import Struct
 
 from coursecove.bookings.schemas import BookingView
-from coursecove.config import project_data
-from coursecove.formatting import money
 from coursecove.notifications.recipients import Part
 from coursecove.notifications.wording import moment_in_words, short_start, time_span
+from coursecove.templating import template_engine
 from coursecove.tenants.schemas import OrganizationView
 
 Kind = Literal["confirmation", "cancellation"]
@@ -93,12 +92,4 @@ def readable_on(color: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(project_data("templates")),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["money"] = money
-    return environment
+    return template_engine()

@@ -16,16 +16,17 @@ from urllib.parse import quote
 from zoneinfo import available_timezones
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from litestar import Request, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
-from coursecove import formatting
+from coursecove import formatting, i18n
 from coursecove.config import Settings, project_data
 from coursecove.identity.authentication import SignedIn
 from coursecove.identity.cookies import own_name
 from coursecove.portals import csrf
+from coursecove.templating import template_engine
 from coursecove.tenants.guards import identity_of
 from coursecove.tenants.operators import Operator
 from coursecove.tenants.schemas import MemberView, OrganizationView
@@ -60,16 +61,8 @@ STUDENT_NAV = (
 
 @cache
 def environment() -> Environment:
-    """Return the template engine: autoescaping, and an undefined name is an error, not a blank."""
-    env = Environment(
-        loader=FileSystemLoader(project_data("templates")),
-        autoescape=select_autoescape(["html"], default_for_string=True, default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.filters.update(formatting.FILTERS)
-    return env
+    """Return the template engine of all pages."""
+    return template_engine()
 
 
 @cache
@@ -153,7 +146,7 @@ def page_context(
     best = max((link.href for link in nav if _covers(link.href, path)), key=len, default=None)
     return {
         "title": title,
-        "lang": "en",
+        "lang": i18n.language(),
         "description": description,
         "organization": organization
         and {
