@@ -62,6 +62,7 @@ def lines_of(counts: Counts) -> Iterator[Line]:
         yield "persons of one school", f"{size}: {len(one['leaks'])} leaks", not one["leaks"]
     yield from _mutants(of("policy mutant"), of("schema mutant"))
     yield from _routes(of("router"), of("audience"), of("route"), of("inside"))
+    yield _all("page forms × a field that is not theirs", "refused", of("unknown field"), "refused")
     for one in of("units"):
         ends = ", ".join(f"{times:,} {end}" for end, times in sorted(one["ends"].items()))
         left = f"“{one['residue']}” left" if one["residue"] else "nothing left"
@@ -106,8 +107,7 @@ def _routes(router: Counts, audience: Counts, compared: Counts, inside: Counts) 
         f"{different} with another byte ({answers})",
         bool(compared) and not different,
     )
-    title, text, good = _all("ids inside bodies and queries", "the same", inside, "same")
-    yield title, text, good
+    yield _all("ids inside bodies and queries", "the same", inside, "same")
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ import httpx
 import psycopg
 
 from coursecove.config import Settings
+from coursecove.portals import csrf
 from coursecove.tenants.handles import handle_of
 from tests.factories.world import School
 from tests.isolation.databases import Connection, enter
@@ -48,7 +49,8 @@ def answer_of(response: httpx.Response, values: list[str]) -> Answer:
 
 
 def _without(text: str, values: list[str]) -> str:
-    for value in values:
+    # The longest first: one may be a part of another.
+    for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "…")
     # A page names the request, for whoever asks the operator about it.
     return re.sub(r"\b[0-9a-f]{32}\b", "…", text)
@@ -60,7 +62,7 @@ def is_page(route: str) -> bool:
 
 
 def call(client: httpx.Client, route: str, things: Things, **changes: Any) -> tuple[httpx.Response, list[str]]:
-    """Call a route with a school's things; `changes` replace `query`, `json` or `form`."""
+    """Call a route with a school's things; `changes` replace `params`, `json` or `data`."""
     method, _, path = route.partition(" ")
     address, values = filled(path, things)
     described = ROUTES[route]
@@ -70,9 +72,13 @@ def call(client: httpx.Client, route: str, things: Things, **changes: Any) -> tu
         "data": described.form and described.form(things),
     }
     parts |= changes
+    # What was typed comes back, too, in the page that offers to send it again.
+    for value in (parts["data"] or {}).values():
+        values += [name for name in value if name] if isinstance(value, list) else []
     sent = {name: value for name, value in parts.items() if value is not None}
     if method == "POST" and described.form is not None and not sent.get("data"):
-        sent["data"] = {"nothing": ""}
+        # A form of a button alone is one all the same; the client sends the token as a header.
+        sent["data"] = {csrf.FIELD: ""}
     return client.request(method, address, **sent), values
 
 

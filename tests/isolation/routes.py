@@ -122,6 +122,30 @@ def _new_type(things: Things) -> dict[str, Any]:
     }
 
 
+def _type_form(things: Things) -> dict[str, Any]:
+    """Return the form of a type, in words where the API has ids."""
+    return {
+        "name": "Lesson of the matrix",
+        "duration_minutes": "30",
+        "horizon_days": "60",
+        "minimum_notice_minutes": "0",
+        "cancellation_notice_minutes": "0",
+        "color": "#4f46e5",
+        "location_mode": "in_person",
+        "location_ids": [things.location_slug],
+        "instructor_ids": [things.handle],
+        "published": "yes",
+    }
+
+
+def _hours_form(_: Things) -> dict[str, Any]:
+    return {"starts-1": ["09:00"], "ends-1": ["17:00"], "place-1": [""]}
+
+
+def _booking_form(_: Things) -> dict[str, Any]:
+    return {"with": "anyone", "place": "", "time": "2030-01-07T10:00:00Z", "note": ""}
+
+
 def _booking(things: Things) -> dict[str, Any]:
     return {
         "appointment_type_id": str(things.type_id),
@@ -199,12 +223,12 @@ ROUTES: dict[str, Route] = {
     "GET /sign-out": Route("everyone"),
     "POST /sign-out": Route("everyone", form=_nothing),
     "GET /join": Route("guests"),
-    "POST /join": Route("guests", form=_nothing),
+    "POST /join": Route("guests", form=lambda _: {"return_to": "/"}),
     "GET /branding.css": Route("everyone"),
     # Pages: students.
     "GET /": Route("everyone"),
     "GET /book/{slug}": Route("everyone"),
-    "POST /book/{slug}": Route("members", form=lambda _: {"time": "2030-01-07T10:00:00Z"}),
+    "POST /book/{slug}": Route("members", form=_booking_form),
     "GET /lessons": Route("members"),
     "GET /lessons/{reference}": Route("members"),
     "GET /lessons/{reference}/calendar.ics": Route("members"),
@@ -216,9 +240,9 @@ ROUTES: dict[str, Route] = {
     "GET /teach/lessons/{reference}/cancel": Route("staff"),
     "POST /teach/lessons/{reference}/cancel": Route("staff", form=_nothing),
     "GET /teach/hours": Route("staff"),
-    "POST /teach/hours": Route("staff", form=_nothing),
+    "POST /teach/hours": Route("staff", form=_hours_form),
     "GET /teach/profile": Route("staff"),
-    "POST /teach/profile": Route("staff", form=_nothing),
+    "POST /teach/profile": Route("staff", form=lambda _: {"bio": "Teaches."}),
     # Pages: admins.
     **dict.fromkeys(
         (
@@ -248,26 +272,37 @@ ROUTES: dict[str, Route] = {
     ),
     **dict.fromkeys(
         (
-            "POST /admin/bookings/new",
             "POST /admin/bookings/{reference}/cancel",
-            "POST /admin/locations/new",
-            "POST /admin/locations/{slug}",
             "POST /admin/locations/{slug}/archive",
             "POST /admin/locations/{slug}/restore",
-            "POST /admin/people/invite",
-            "POST /admin/people/{handle}/hours",
-            "POST /admin/people/{handle}/profile",
-            "POST /admin/people/{handle}/qualifications",
-            "POST /admin/people/{handle}/role",
-            "POST /admin/school",
             "POST /admin/school/sync",
-            "POST /admin/types/new",
-            "POST /admin/types/{slug}",
             "POST /admin/types/{slug}/archive",
             "POST /admin/types/{slug}/restore",
         ),
         Route("admins", form=_nothing),
     ),
+    "POST /admin/bookings/new": Route(
+        "admins",
+        query=lambda things: {"student": things.handle, "type": things.type_slug},
+        form=_booking_form,
+    ),
+    "POST /admin/locations/new": Route("admins", form=lambda _: {"name": "Place of the matrix"}),
+    "POST /admin/locations/{slug}": Route("admins", form=lambda _: {"directions": "Left."}),
+    # Clerk remembers who was invited.
+    "POST /admin/people/invite": Route(
+        "admins", form=lambda _: {"email": f"{uuid.uuid4().hex}@example.com", "role": "student"}
+    ),
+    "POST /admin/people/{handle}/hours": Route("admins", form=_hours_form),
+    "POST /admin/people/{handle}/profile": Route("admins", form=lambda _: {"bio": "Teaches."}),
+    "POST /admin/people/{handle}/qualifications": Route(
+        "admins", form=lambda things: {"appointment_type_ids": [things.type_slug]}
+    ),
+    "POST /admin/people/{handle}/role": Route("admins", form=lambda _: {"role": "instructor"}),
+    "POST /admin/school": Route(
+        "admins", form=lambda _: {"name": "Stillwater Yoga", "accent_color": "#0f766e"}
+    ),
+    "POST /admin/types/new": Route("admins", form=_type_form),
+    "POST /admin/types/{slug}": Route("admins", form=_type_form),
 }
 
 

@@ -223,7 +223,7 @@ def test_all_that_failed_is_processed_again(
     assert (row["status"], row["attempts"], row["path"]) == ("failed", 1, "queue")
 
 
-def test_a_replay_needs_the_forms_token_and_stays_on_these_pages(
+def test_a_replay_needs_the_forms_token_and_its_fields_alone_and_stays_on_these_pages(
     operator: httpx.Client, inbox: Inbox, everything: dict[str, str]
 ) -> None:
     refused = operator.post(REPLAY, data={"failed": "1"})
@@ -232,6 +232,9 @@ def test_a_replay_needs_the_forms_token_and_stays_on_these_pages(
     token = hidden_fields(operator.get("/sign-out"))
     elsewhere = operator.post(REPLAY, data={**token, "failed": "1"}, headers={"Origin": "https://evil.example"})
     assert elsewhere.status_code == 403
+    assert inbox.row(everything["failed"])["status"] == "failed"
+    for path, more in ((REPLAY, {"failed": "1", "status": "completed"}), ("/sign-out", {"role": "admin"})):
+        assert operator.post(path, data={**token, **more}).status_code == 400
     assert inbox.row(everything["failed"])["status"] == "failed"
     for target in ("https://evil.example", "//evil.example", "/admin"):
         answer = operator.post(REPLAY, data={**token, "message_ids": "msg_gone", "return_to": target})

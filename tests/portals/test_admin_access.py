@@ -198,13 +198,13 @@ def test_a_students_pages_for_teaching_do_not_exist(clara: httpx.Client) -> None
 
 def test_scripts_in_names_are_text(clara: httpx.Client) -> None:
     script = "<script>alert(1)</script>"
-    for path in ("/admin/locations/new", "/admin/types/new"):
-        values = {"name": f"{script} {path}", "description": script, "address": script, "directions": script}
-        values |= {"time_zone": "Europe/Berlin", "location_mode": "online", "duration_minutes": "45"}
-        values |= {"minimum_notice_minutes": "2", "minimum_notice_minutes_unit": "hours", "color": "#112233"}
-        values |= {"cancellation_notice_minutes": "2", "cancellation_notice_minutes_unit": "hours"}
-        values |= {"horizon_days": "30", "published": "yes"}
-        answer = clara.post(path, data=values)
+    place = {"address": script, "directions": script, "time_zone": "Europe/Berlin"}
+    lesson = {"description": script, "location_mode": "online", "duration_minutes": "45"}
+    lesson |= {"minimum_notice_minutes": "2", "minimum_notice_minutes_unit": "hours", "color": "#112233"}
+    lesson |= {"cancellation_notice_minutes": "2", "cancellation_notice_minutes_unit": "hours"}
+    lesson |= {"horizon_days": "30", "published": "yes"}
+    for path, values in (("/admin/locations/new", place), ("/admin/types/new", lesson)):
+        answer = clara.post(path, data={"name": f"{script} {path}", **values})
         assert answer.status_code == 303, text_of(answer)
     mia = href_of(clara.get("/admin/people"), "Mia Okafor").rpartition("/")[2]
     for path in (

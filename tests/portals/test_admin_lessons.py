@@ -244,8 +244,8 @@ def test_when_somebody_else_was_faster_the_nearest_times_are_offered_and_the_not
 
 def test_a_student_who_has_another_lesson_then_is_not_booked_twice(clara: httpx.Client) -> None:
     day = a_later_day(weekday=2, weeks=4)
-    piano = {"type": "piano-lesson", "with": "ida-berg", "place": "studio-linden"}
-    pianos = times_of(step(clara, "Mia Okafor", day=day, **piano))
+    piano = {"with": "ida-berg", "place": "studio-linden"}
+    pianos = times_of(step(clara, "Mia Okafor", day=day, type="piano-lesson", **piano))
     guitars = times_of(step(clara, "Mia Okafor", day=day, type="guitar-lesson"))
     time = min({fields_of(href)["time"] for href in pianos} & {fields_of(href)["time"] for href in guitars})
     path = f"{NEW}?student={handle(clara, 'Mia Okafor')}"

@@ -7,7 +7,7 @@ refused form answers 422 with all of them; nothing typed is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,11 +17,20 @@ from litestar.datastructures import FormMultiDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import discard
-from coursecove.errors import CourseCoveError, Invalid
+from coursecove.errors import CourseCoveError, Invalid, Malformed
 from coursecove.portals import csrf
 
 T = TypeVar("T")
 _REFUSED = frozenset({400, 403, 409, 422})
+# Of a name nobody knows, enough to recognise it by.
+_MOST_NAMED, _LONGEST_NAME = 10, 60
+
+
+class UnexpectedFields(Malformed):
+    """A form carries something its page does not have; ``fields`` names it."""
+
+    code = "unexpected_fields"
+    title = "This form could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +61,36 @@ class Form:
         return Form(self.values, fields, problem if not fields else "Please check the marked fields.")
 
 
-async def read_form(request: Request[Any, Any, Any], *, lists: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the fields of a posted form, trimmed; those named in ``lists`` as lists of values."""
+def names_of(type_: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the fields of a struct as a form names them."""
+    return tuple(info.encode_name for info in msgspec.structs.fields(type_))
+
+
+async def read_form(
+    request: Request[Any, Any, Any], *, fields: Iterable[str], lists: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the fields of a posted form, trimmed; those named in ``lists`` as lists of values.
+
+    ``fields`` and ``lists`` are all that the page's form has; a form of a
+    button alone has none.  Every handler that changes something reads its form,
+    before it changes anything.
+
+    Raises :class:`UnexpectedFields` when there is anything else, as the API does
+    of a body: whoever adds ``role`` to a form is not to learn whether it worked
+    by luck.
+    """
     data: FormMultiDict = await request.form()
+    sent = [(name, value) for name, value in data.multi_items() if name != csrf.FIELD]
+    known = {*fields, *lists}
+    # No form of ours has a file in it.
+    unknown = sorted({name for name, value in sent if name not in known or not isinstance(value, str)})
+    if unknown:
+        raise UnexpectedFields(
+            "It has fields that do not belong to it. Nothing was changed.",
+            fields={name[:_LONGEST_NAME]: "Not a field of this form." for name in unknown[:_MOST_NAMED]},
+        )
     values: dict[str, Any] = {name: [] for name in lists}
-    for name, value in data.multi_items():
-        if not isinstance(value, str) or name == csrf.FIELD:
-            continue
+    for name, value in sent:
         text = value.replace("\r\n", "\n").strip()
         if name in lists:
             values[name].append(text)

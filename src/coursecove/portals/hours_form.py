@@ -96,7 +96,8 @@ class HoursForm:
     async def read(cls, request: Request[Any, Any, Any]) -> HoursForm:
         """Return the form as posted, with what its "add" and "remove" buttons ask for done."""
         names = {weekday: [f"{part}-{weekday}" for part in ("starts", "ends", "place")] for weekday in _WEEK}
-        values = await read_form(request, lists=tuple(name for group in names.values() for name in group))
+        lists = tuple(name for group in names.values() for name in group)
+        values = await read_form(request, fields=("add", "remove"), lists=lists)
         days = []
         for weekday, (starts, ends, place) in names.items():
             rows = zip(values[starts], values[ends], values[place], strict=False)

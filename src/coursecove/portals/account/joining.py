@@ -40,7 +40,7 @@ async def join(
     request: Request[Any, Any, Any], organization: NamedDependency[OrganizationView]
 ) -> Response[Any]:
     """Make the signed-in person a student of this school, at Clerk and here."""
-    values = await read_form(request)
+    values = await read_form(request, fields=("return_to",))
     target = local_path(values.get("return_to"))
     identity = identity_of(request)
     if isinstance(identity, SignedOut):

@@ -13,6 +13,7 @@ from coursecove.identity.api import ClerkApi
 from coursecove.identity.authentication import SignedIn
 from coursecove.identity.cookies import expired_lines
 from coursecove.identity.errors import ClerkApiError
+from coursecove.portals.forms import read_form
 from coursecove.portals.pages import AnyRequest, local_path, page_context, redirect, render
 from coursecove.resources import Resources
 from coursecove.tenants.guards import identity_of
@@ -51,6 +52,7 @@ async def sign_out_page(request: Request[Any, Any, Any]) -> Response[Any]:
 @post("/sign-out", include_in_schema=False)
 async def sign_out(request: Request[Any, Any, Any]) -> Response[Any]:
     """End the session at Clerk and forget its cookies here."""
+    await read_form(request, fields=())
     resources: Resources = request.app.state.resources
     identity = identity_of(request)
     if isinstance(identity, SignedIn):

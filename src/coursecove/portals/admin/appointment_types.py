@@ -14,6 +14,7 @@ from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.portals.admin.inputs import UNIT_OPTIONS
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.admin.type_form import (
+    FIELDS,
     LISTS,
     Choices,
     as_changes,
@@ -96,7 +97,7 @@ class TypePages(Controller):
     ) -> Response[Any]:
         """Add it to the catalogue; nothing typed is lost when something is wrong."""
         choices = await choices_of(session)
-        form = Form(await read_form(request, lists=LISTS))
+        form = Form(await read_form(request, fields=FIELDS, lists=LISTS))
 
         async def verb() -> AppointmentTypeView:
             data = read_type(form.values, choices, currency=organization.currency)
@@ -135,7 +136,7 @@ class TypePages(Controller):
         """Save it; its address stays when it is renamed, and booked lessons keep their promise."""
         type_ = await appointments.get_type_by_slug(session, slug)
         choices = await choices_of(session)
-        form = Form(await read_form(request, lists=LISTS))
+        form = Form(await read_form(request, fields=FIELDS, lists=LISTS))
 
         async def verb() -> AppointmentTypeView:
             data = read_type(form.values, choices, currency=organization.currency)
@@ -177,6 +178,7 @@ class TypePages(Controller):
         slug: FromPath[str],
     ) -> Response[Any]:
         """Archive it."""
+        await read_form(request, fields=())
         type_ = await appointments.get_type_by_slug(session, slug)
         await appointments.archive_type(session, type_.id, by=by)
         return redirect(request, "/admin/types", flash=f"{type_.name} is archived.")
@@ -190,6 +192,7 @@ class TypePages(Controller):
         slug: FromPath[str],
     ) -> Response[Any]:
         """Take it out of the archive; where its last place is gone it comes back as a draft."""
+        await read_form(request, fields=())
         type_ = await appointments.get_type_by_slug(session, slug)
         restored = await appointments.restore_type(session, type_.id, by=by)
         if restored.published_at is None and type_.published_at is not None:

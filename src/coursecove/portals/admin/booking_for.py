@@ -22,7 +22,7 @@ from coursecove.portals.admin.staff_choice import PATH, StaffChoice, staff_choic
 from coursecove.portals.forms import read_form
 from coursecove.portals.pages import redirect, render, viewer_zone
 from coursecove.portals.student.calendar import WEEKDAYS, alternative_groups, calendar_of, slots_at
-from coursecove.portals.student.choice import Offer, instant_text
+from coursecove.portals.student.choice import BOOKING_FIELDS, Offer, instant_text
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.handles import get_member_by_handle, handle_of
@@ -81,8 +81,8 @@ class StaffBookingPages(Controller):
         by: NamedDependency[Member],
     ) -> Response[Any]:
         """Book what was confirmed; when it cannot be had, offer the nearest free times and keep the note."""
+        values = await read_form(request, fields=BOOKING_FIELDS)
         student = await get_member_by_handle(session, request.query_params.get("student", ""))
-        values = await read_form(request)
         time, _, place = values.get("time", "").partition("/")
         choice = await _choice(
             request,

@@ -63,7 +63,7 @@ class InvitationPages(Controller):
         by: NamedDependency[Member],
     ) -> Response[Any]:
         """Have the invitation sent, or say in words why it cannot be."""
-        form = Form(await read_form(request))
+        form = Form(await read_form(request, fields=("email", "role")))
         try:
             email, role = _checked(form)
         except Invalid as error:

@@ -14,7 +14,7 @@ from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView, LocationCreate, LocationUpdate, LocationView
 from coursecove.formatting import zone_name
 from coursecove.portals.admin.navigation import admin_page
-from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.pages import redirect, render
 from coursecove.portals.teach.profile import zone_options
 from coursecove.tenants.guards import as_admin
@@ -86,7 +86,7 @@ class LocationPages(Controller):
         by: NamedDependency[Member],
     ) -> Response[Any]:
         """Open a place; nothing typed is lost when something is wrong."""
-        form = Form(await read_form(request))
+        form = Form(await read_form(request, fields=names_of(LocationCreate)))
 
         async def verb() -> LocationView:
             return await appointments.create_location(session, convert(form.values, LocationCreate), by=by)
@@ -118,7 +118,7 @@ class LocationPages(Controller):
     ) -> Response[Any]:
         """Save it; its address stays when it is renamed."""
         place = await appointments.get_location_by_slug(session, slug)
-        form = Form(await read_form(request))
+        form = Form(await read_form(request, fields=names_of(LocationUpdate)))
 
         async def verb() -> LocationView:
             return await appointments.update_location(
@@ -151,6 +151,7 @@ class LocationPages(Controller):
         slug: FromPath[str],
     ) -> Response[Any]:
         """Archive it, or say which lessons still need it."""
+        await read_form(request, fields=())
         place = await appointments.get_location_by_slug(session, slug)
 
         async def verb() -> LocationView:
@@ -170,6 +171,7 @@ class LocationPages(Controller):
         slug: FromPath[str],
     ) -> Response[Any]:
         """Open it again, for the same lessons as before."""
+        await read_form(request, fields=())
         place = await appointments.get_location_by_slug(session, slug)
         await appointments.restore_location(session, place.id, by=by)
         return redirect(request, "/admin/locations", flash=f"{place.name} is open again.")

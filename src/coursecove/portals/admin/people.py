@@ -137,7 +137,7 @@ class PeoplePages(Controller):
     ) -> Response[Any]:
         """Change it; the last admin stays one, which is said in words."""
         member = await get_member_by_handle(session, handle)
-        form = Form(await read_form(request))
+        form = Form(await read_form(request, fields=("role",)))
 
         async def verb() -> MemberView:
             role = form.value("role")

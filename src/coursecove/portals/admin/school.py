@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.portals.admin.inputs import check_characters
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.admin.synchronization import sync_words
-from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.pages import redirect, render
 from coursecove.portals.teach.profile import zone_options
 from coursecove.tenants import service as tenants
@@ -105,7 +105,7 @@ class SchoolPages(Controller):
         by: NamedDependency[Member],
     ) -> Response[Any]:
         """Save them; the next page shows the change already."""
-        form = Form(await read_form(request))
+        form = Form(await read_form(request, fields=names_of(OrganizationUpdate)))
 
         async def verb() -> OrganizationView:
             check_characters(form.values)

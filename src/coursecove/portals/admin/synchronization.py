@@ -8,6 +8,7 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency, Provide
 
 from coursecove.portals.admin.navigation import admin_clocks
+from coursecove.portals.forms import read_form
 from coursecove.portals.pages import redirect
 from coursecove.resources import Resources
 from coursecove.tenants.guards import as_admin
@@ -68,6 +69,7 @@ async def synchronize(
     by: NamedDependency[Member],
 ) -> Response[Any]:
     """Have the school's people compared with Clerk's, at most once a minute."""
+    await read_form(request, fields=())
     try:
         await request_sync(request.app.state.resources, organization, by=by)
     except SyncTooSoon as refused:

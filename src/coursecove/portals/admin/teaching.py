@@ -15,7 +15,7 @@ from coursecove.errors import Invalid, NotFound
 from coursecove.formatting import duration, zone_name
 from coursecove.portals.admin.inputs import check_characters
 from coursecove.portals.admin.people import person_context, person_href, person_page
-from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.hours_form import HoursForm, place_options
 from coursecove.portals.pages import redirect, render
 from coursecove.portals.teach.profile import zone_options
@@ -67,7 +67,7 @@ class TeachingPages(Controller):
     ) -> Response[Any]:
         """Save it; nothing typed is lost when something is wrong."""
         member = await _teacher(session, handle)
-        form = Form(await read_form(request))
+        form = Form(await read_form(request, fields=names_of(InstructorProfileUpdate)))
 
         async def verb() -> InstructorView:
             check_characters(form.values)
@@ -108,7 +108,7 @@ class TeachingPages(Controller):
         """Save it; lessons that are booked stay with them."""
         member = await _teacher(session, handle)
         types = await appointments.list_types(session, include_unpublished=True)
-        form = Form(await read_form(request, lists=("appointment_type_ids",)))
+        form = Form(await read_form(request, fields=(), lists=("appointment_type_ids",)))
         by_slug = {type_.slug: type_.id for type_ in types}
 
         async def verb() -> Any:

@@ -19,12 +19,13 @@ from coursecove.appointments.schemas import (
 )
 from coursecove.errors import Invalid
 from coursecove.portals.admin.inputs import number, price_in, span_in, spoken_price, spoken_span
-from coursecove.portals.forms import convert
+from coursecove.portals.forms import convert, names_of
 from coursecove.tenants import service as tenants
 from coursecove.tenants.handles import handle_of
 
 LISTS = ("location_ids", "instructor_ids")
 _SPANS = ("minimum_notice_minutes", "cancellation_notice_minutes")
+FIELDS = (*names_of(AppointmentTypeCreate), *(f"{name}_unit" for name in _SPANS))
 _NUMBERS = ("duration_minutes", "buffer_before_minutes", "buffer_after_minutes", "start_interval_minutes")
 # An empty field must not quietly mean a default that the page does not show.
 _NEEDED = ("duration_minutes", "horizon_days", *_SPANS)

@@ -76,7 +76,7 @@ class ReplayPages(Controller):
         by: NamedDependency[Operator],
     ) -> Response[Any]:
         """Make them due and wake the workers."""
-        form = await read_form(request, lists=("message_ids",))
+        form = await read_form(request, fields=("failed", "return_to"), lists=("message_ids",))
         back = _back(form.get("return_to"))
         chosen = form["message_ids"][:MOST_CHOSEN]
         if form.get("failed") == "1":

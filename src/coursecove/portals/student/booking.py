@@ -22,7 +22,7 @@ from coursecove.identity.authentication import SignedIn
 from coursecove.portals.forms import read_form
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
 from coursecove.portals.student.calendar import WEEKDAYS, alternative_groups, calendar_of, slots_at
-from coursecove.portals.student.choice import Choice, Offer, address, instant_text, read_choice
+from coursecove.portals.student.choice import BOOKING_FIELDS, Choice, Offer, address, instant_text, read_choice
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_member, identity_of, maybe_member
 from coursecove.tenants.models import Member
@@ -74,7 +74,7 @@ class BookingPages(Controller):
     ) -> Response[Any]:
         """Book what was confirmed; when it cannot be had, offer the nearest free times and keep the note."""
         offer = await _offer(request, session, organization, by, slug)
-        values = await read_form(request)
+        values = await read_form(request, fields=BOOKING_FIELDS)
         time, _, place = values.get("time", "").partition("/")
         choice = read_choice(
             {"with": values.get("with", ""), "place": place or values.get("place", ""), "time": time}, offer

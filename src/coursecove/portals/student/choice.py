@@ -15,6 +15,8 @@ from coursecove.scheduling import zones
 from coursecove.tenants.schemas import InstructorView
 
 ANYONE = "anyone"
+# What the form of the last step sends, a student's and an admin's; the rest stands in its address.
+BOOKING_FIELDS = ("with", "place", "time", "note")
 
 
 @dataclass(frozen=True, slots=True)

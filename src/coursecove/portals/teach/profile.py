@@ -9,7 +9,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.portals.forms import Form, attempt, convert, read_form
+from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.pages import page_context, redirect, render
 from coursecove.portals.teach.navigation import NAV, own_profile
 from coursecove.tenants import service as tenants
@@ -55,7 +55,7 @@ class ProfilePages(Controller):
         by: NamedDependency[Member],
     ) -> Response[Any]:
         """Save it; nothing typed is lost when something is wrong."""
-        form = Form(await read_form(request))
+        form = Form(await read_form(request, fields=names_of(InstructorProfileUpdate)))
 
         async def verb() -> InstructorView:
             changes = convert(form.values, InstructorProfileUpdate)
