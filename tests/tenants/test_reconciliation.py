@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from coursecove import periodic
@@ -15,7 +13,7 @@ from coursecove.config import Settings
 from coursecove.dev.clerk.world import CLARA, IDA, LEO, MIA, MUSIC_SCHOOL, OLIVIA, PRIYA, TOMAS, YOGA
 from coursecove.identity.api import ClerkApi
 from coursecove.resources import Resources
-from coursecove.tenants.reconciliation import pacing, runs, tasks
+from coursecove.tenants.reconciliation import runs, tasks
 from coursecove.tenants.reconciliation.pacing import TokenBucket
 from coursecove.tenants.reconciliation.repairs import Repairs
 from coursecove.tenants.reconciliation.runs import LeaseLost
@@ -25,7 +23,6 @@ from tests.tenants.clerk_side import (
     ClerkSide,
     a_worker,
     change,
-    clerk_side,
     go_on,
     members,
     reconcile,
@@ -43,39 +40,6 @@ MUSICIANS = {
     LEO.email: "student",
     PRIYA.email: "student",
 }
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(autouse=True)
-def _no_hurry_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing, "PER_SECOND", 5_000.0)
-
-
-@pytest.fixture
-def clerk(tmp_path: Path) -> Iterator[ClerkSide]:
-    with clerk_side(tmp_path) as side:
-        yield side
-
-
-@pytest.fixture
-def at_clerk(clerk: ClerkSide, empty_settings: Settings) -> Settings:
-    """Settings with this test's Clerk and an empty database."""
-    with psycopg.connect(empty_settings.database_owner_url, autocommit=True) as connection:
-        connection.execute(
-            "truncate reconciliations, webhook_events, identity_tombstones, users, organizations, subdomains, "
-            "periodic_jobs cascade"
-        )
-    return clerk.settings(empty_settings)
-
-
-@pytest.fixture
-async def house(at_clerk: Settings) -> AsyncIterator[Resources]:
-    async with a_worker(at_clerk) as resources:
-        yield resources
 
 
 async def test_everything_appears_when_no_webhook_was_ever_delivered(house: Resources) -> None:
