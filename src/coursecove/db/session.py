@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -177,7 +178,7 @@ class Database:
                 # The error page names the member who is signed in; a rollback
                 # expires whatever is still attached, so nothing is.
                 session.expunge_all()
-                await session.rollback()
+                await _roll_back(session)
                 raise
         for callback in waiting:
             # The work is durable already.  A failed wake-up must not tell the
@@ -191,6 +192,19 @@ class Database:
         """Return every connection; call it once when the loop ends."""
         await self._app.dispose()
         await self._platform.dispose()
+
+
+async def _roll_back(session: AsyncSession) -> None:
+    """Undo a unit of work that failed; quiet where the connection is gone, and the transaction with it.
+
+    Whoever asked is told what went wrong first, and a unit of work that is only
+    being cleared away (the web framework leaves it to the garbage collector
+    when a guard refuses) has nobody to tell.
+    """
+    try:
+        await session.rollback()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("rollback_not_answered", reason=type(error).__name__)
 
 
 def after_commit(session: AsyncSession, callback: AfterCommit) -> None:
