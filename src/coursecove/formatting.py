@@ -6,10 +6,14 @@ reads in.  Nothing on a page or in a mail formats a time in another place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from coursecove import clock
+from babel.dates import format_timedelta
+from babel.lists import format_list
+
+from coursecove import clock, i18n
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MONTHS_LONG = [
@@ -147,6 +151,21 @@ def minor_digits(currency: str) -> int:
     return 0 if currency in _WHOLE else 2
 
 
+def ago(instant: datetime) -> str:
+    """Return how long ago something happened: "5 minutes ago", "yesterday" is "1 day ago"; "just now"."""
+    passed = clock.now() - instant
+    if passed < timedelta(minutes=1):
+        return i18n.gettext("just now")
+    return str(format_timedelta(-passed, add_direction=True, threshold=1, locale=i18n.locale()))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as one says them in a row: "Ida, Tomás and Clara"."""
+    if len(names) < 2:
+        return names[0] if names else ""
+    return str(format_list(list(names), locale=i18n.locale()))
+
+
 def initials(name: str) -> str:
     """Return up to two letters of a name: "IB" for Ida Berg."""
     words = [word for word in name.replace("-", " ").split() if word[0].isalnum()]
@@ -169,4 +188,6 @@ FILTERS = {
     "clock_minutes": clock_minutes,
     "money": money,
     "initials": initials,
+    "ago": ago,
+    "listed": listed,
 }

@@ -7,7 +7,7 @@ refused form answers 422 with all of them; nothing typed is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from litestar.datastructures import FormMultiDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import discard
-from coursecove.errors import CourseCoveError, Invalid, Malformed
+from coursecove.errors import Conflict, CourseCoveError, Invalid, Malformed
 from coursecove.portals import csrf
 
 T = TypeVar("T")
@@ -35,11 +35,12 @@ class UnexpectedFields(Malformed):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What was typed, and what is wrong with it."""
+    """What was typed, and what is wrong with it; ``stale`` is what others changed meanwhile."""
 
     values: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     problem: str | None = None
+    stale: Sequence[Any] | None = None
 
     def value(self, name: str, default: Any = "") -> Any:
         """Return what to show in a field."""
@@ -56,9 +57,19 @@ class Form:
 
     def refused(self, error: CourseCoveError) -> Form:
         """Return the same form with the messages of ``error``."""
+        if isinstance(error, Redrawn):
+            return error.form
         fields = dict(error.fields)
         problem = error.detail or error.title
         return Form(self.values, fields, problem if not fields else "Please check the marked fields.")
+
+
+class Redrawn(Conflict):
+    """A refusal that knows what the form is to show instead of what was typed."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form
 
 
 def names_of(type_: type[msgspec.Struct]) -> tuple[str, ...]:

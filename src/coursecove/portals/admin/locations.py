@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
@@ -12,7 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView, LocationCreate, LocationUpdate, LocationView
+from coursecove.appointments.writing import one_at_a_time
 from coursecove.formatting import zone_name
+from coursecove.i18n import N_
+from coursecove.portals import staleness
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.pages import redirect, render
@@ -23,6 +25,14 @@ from coursecove.tenants.schemas import OrganizationView
 
 AnyRequest = Request[Any, Any, Any]
 _LIST = ("Locations", "/admin/locations")
+#: What the form's fields are called.
+LABELS = {
+    "name": N_("Name"),
+    "address": N_("Address"),
+    "directions": N_("Directions"),
+    "time_zone": N_("Time zone"),
+}
+_WORDS = {"time_zone": zone_name}
 
 
 class LocationPages(Controller):
@@ -106,7 +116,7 @@ class LocationPages(Controller):
     ) -> Response[Any]:
         """Show the place as it is stored."""
         place = await appointments.get_location_by_slug(session, slug)
-        return _form(request, Form(msgspec.structs.asdict(place)), place)
+        return _form(request, staleness.drawn(_values(place)), place)
 
     @post("/{slug:str}", status_code=200)
     async def save(
@@ -118,9 +128,16 @@ class LocationPages(Controller):
     ) -> Response[Any]:
         """Save it; its address stays when it is renamed."""
         place = await appointments.get_location_by_slug(session, slug)
-        form = Form(await read_form(request, fields=names_of(LocationUpdate)))
+        form = Form(await read_form(request, fields=(*names_of(LocationUpdate), *staleness.FIELDS)))
+
+        async def stored() -> dict[str, Any]:
+            await one_at_a_time(session)
+            return _values(await appointments.get_location(session, place.id))
 
         async def verb() -> LocationView:
+            await staleness.check(
+                session, form, stored, subject=("location", place.id), labels=LABELS, by=by, words=_WORDS
+            )
             return await appointments.update_location(
                 session, place.id, convert(form.values, LocationUpdate), by=by
             )
@@ -128,7 +145,7 @@ class LocationPages(Controller):
         saved, refused = await attempt(session, form, verb)
         if refused is None:
             return redirect(request, "/admin/locations", flash=f"{saved.name} is saved.")
-        return _form(request, refused, place, status_code=422)
+        return _form(request, refused, place, status_code=refused.refused_status)
 
     @get("/{slug:str}/archive")
     async def ask_to_archive(
@@ -175,6 +192,11 @@ class LocationPages(Controller):
         place = await appointments.get_location_by_slug(session, slug)
         await appointments.restore_location(session, place.id, by=by)
         return redirect(request, "/admin/locations", flash=f"{place.name} is open again.")
+
+
+def _values(place: LocationView) -> dict[str, Any]:
+    """Return what the form of a place shows."""
+    return {name: getattr(place, name) for name in names_of(LocationUpdate)}
 
 
 def _row(

@@ -8,6 +8,9 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove.formatting import zone_name
+from coursecove.i18n import N_, _
+from coursecove.portals import staleness
 from coursecove.portals.admin.inputs import check_characters
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.admin.synchronization import sync_words
@@ -66,6 +69,20 @@ _MESSAGES = {
     "currency": "Choose a currency.",
     "self_enrolment": "Choose who may join.",
 }
+_LABELS = {
+    "name": N_("Name"),
+    "accent_color": N_("Colour"),
+    "time_zone": N_("Time zone"),
+    "currency": N_("Currency"),
+    "self_enrolment": N_("Who may join"),
+}
+
+
+def _who_may_join(value: str) -> str:
+    return _("Anybody") if value == "true" else _("By invitation")
+
+
+_WORDS = {"time_zone": zone_name, "self_enrolment": _who_may_join}
 
 
 class SchoolPages(Controller):
@@ -84,16 +101,7 @@ class SchoolPages(Controller):
         by: NamedDependency[Member],  # noqa: ARG002 - asks for an admin
     ) -> Response[Any]:
         """Show the settings as they are stored."""
-        stored = await tenants.get_organization(session)
-        form = Form(
-            {
-                "name": stored.name,
-                "time_zone": stored.time_zone,
-                "currency": stored.currency,
-                "accent_color": stored.accent_color,
-                "self_enrolment": "true" if stored.self_enrolment else "false",
-            }
-        )
+        form = staleness.drawn(_values(await tenants.get_organization(session)))
         return _draw(request, form, await sync_words(request, organization))
 
     @post("/", status_code=200)
@@ -105,9 +113,21 @@ class SchoolPages(Controller):
         by: NamedDependency[Member],
     ) -> Response[Any]:
         """Save them; the next page shows the change already."""
-        form = Form(await read_form(request, fields=names_of(OrganizationUpdate)))
+        form = Form(await read_form(request, fields=(*names_of(OrganizationUpdate), *staleness.FIELDS)))
+
+        async def stored() -> dict[str, Any]:
+            return _values(await tenants.get_organization(session, locked=True))
 
         async def verb() -> OrganizationView:
+            await staleness.check(
+                session,
+                form,
+                stored,
+                subject=("organization", organization.id),
+                labels=_LABELS,
+                by=by,
+                words=_WORDS,
+            )
             check_characters(form.values)
             typed = {
                 **form.values,
@@ -117,12 +137,23 @@ class SchoolPages(Controller):
             changes = convert(typed, OrganizationUpdate, messages=_MESSAGES)
             return await tenants.update_organization(session, changes, by=by)
 
-        _, refused = await attempt(session, form, verb)
+        refused = (await attempt(session, form, verb))[1]
         if refused is not None:
             sync = await sync_words(request, organization)
-            return _draw(request, refused, sync, status_code=422)
+            return _draw(request, refused, sync, status_code=refused.refused_status)
         request.app.state.directory.forget_after_commit(session, organization.slug)
         return redirect(request, "/admin/school", flash="The school’s settings are saved.")
+
+
+def _values(stored: OrganizationView) -> dict[str, Any]:
+    """Return what the form of the settings shows."""
+    return {
+        "name": stored.name,
+        "time_zone": stored.time_zone,
+        "currency": stored.currency,
+        "accent_color": stored.accent_color,
+        "self_enrolment": "true" if stored.self_enrolment else "false",
+    }
 
 
 def _draw(request: AnyRequest, form: Form, sync: dict[str, Any], *, status_code: int = 200) -> Response[Any]:
