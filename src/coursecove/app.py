@@ -26,7 +26,8 @@ import coursecove.tenants.inbound  # noqa: F401 - registers what the events of C
 from coursecove import problems
 from coursecove.api import API_HANDLERS, ApiRequest, describe_refusals
 from coursecove.config import Settings, load_settings, project_data
-from coursecove.db.session import NOBODY, Acting
+from coursecove.db.gauges import StoredGauges
+from coursecove.db.session import NOBODY, Acting, Database
 from coursecove.gateway import Gateway
 from coursecove.health import HEALTH_HANDLERS
 from coursecove.identity.authentication import Authenticator, SignedIn
@@ -37,8 +38,10 @@ from coursecove.portals.errors import as_page, gateway_page
 from coursecove.rate_limits import RateLimits
 from coursecove.resources import Resources, open_resources
 from coursecove.tenants.directory import Directory
+from coursecove.tenants.reconciliation.gauges import ReconciliationGauges
 from coursecove.tenants.schemas import OrganizationView
 from coursecove.webhooks.controllers import clerk_webhook
+from coursecove.webhooks.gauges import LedgerGauges
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -57,6 +60,11 @@ async def provide_session(request: Request[Any, Any, Any]) -> AsyncIterator[Asyn
     acting = Acting(clerk_user_id=identity.claims.user_id) if isinstance(identity, SignedIn) else NOBODY
     async with resources.database.organization(organization.id, acting=acting) as session:
         yield session
+
+
+def stored_gauges(database: Database) -> list[StoredGauges]:
+    """Return what ``/metrics`` reads from the database, each to be read anew."""
+    return [LedgerGauges(database), ReconciliationGauges(database)]
 
 
 def provide_organization(request: Request[Any, Any, Any]) -> OrganizationView:
@@ -180,6 +188,7 @@ class CourseCove:
                 app.state.resources = resources
                 app.state.directory = directory
                 await stack.enter_async_context(app.lifespan())
+            self.platform.state.gauges = stored_gauges(resources.database)
             gateway = Gateway(
                 self.settings,
                 school=self.school,

@@ -20,9 +20,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db import migrate
+from coursecove.db.gauges import StoredGauges
 from coursecove.db.rls import APP_ROLE, PLATFORM_ROLE, ROLE_CHECK
 from coursecove.resources import Resources
-from coursecove.webhooks.gauges import LedgerGauges
 
 CHECK_SECONDS = 3.0
 
@@ -131,11 +131,8 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         allowed = client is not None and client[0] in ("127.0.0.1", "::1") and not forwarded
     if not allowed:
         raise NotFoundException
-    state = request.app.state
-    gauges: LedgerGauges | None = state.get("webhook_gauges")
-    if gauges is None:
-        gauges = state["webhook_gauges"] = LedgerGauges(state.resources.database)
-    await gauges.refresh()
+    gauges: list[StoredGauges] = request.app.state.gauges
+    await asyncio.gather(*(each.refresh() for each in gauges))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -18,7 +18,7 @@ from coursecove.config import Settings
 from coursecove.db.session import SYSTEM, Database
 from coursecove.dev.postgres import EmbeddedPostgres
 from coursecove.errors import Conflict
-from coursecove.tenants import guards
+from coursecove.tenants.service import member_view
 from tests.conftest import ClientFor
 from tests.factories.world import School
 from tests.serving import Loop
@@ -71,14 +71,13 @@ def test_a_request_ends_with_an_answer_and_without_a_forgotten_task(
     http = client("yoga", email)
     assert http.get(path).status_code in (200, 403)
     ended: list[int] = []
-    view = guards.member_view
 
     def and_cut(member: Any) -> Any:
         if not ended:
             ended.append(cut())
-        return view(member)
+        return member_view(member)
 
-    monkeypatch.setattr(guards, "member_view", and_cut)
+    monkeypatch.setattr("coursecove.tenants.guards.member_view", and_cut)
     with caplog.at_level(logging.DEBUG, "asyncio"):
         answer: httpx.Response = http.get(path)
         assert ended[0] >= 1

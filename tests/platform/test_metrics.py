@@ -11,25 +11,26 @@ import httpx
 import psycopg
 import pytest
 
-from coursecove.app import CourseCove, create_app
+from coursecove.app import CourseCove, create_app, stored_gauges
 from coursecove.config import Settings
+from coursecove.db import gauges
 from coursecove.resources import Resources
-from coursecove.webhooks import gauges
 from tests.platform.inbox import Inbox, work_on
 from tests.serving import Loop, free_port, serving
 
 
 @pytest.fixture
-def _always_fresh(app: CourseCove, monkeypatch: pytest.MonkeyPatch) -> None:
+def _always_fresh(app: CourseCove, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauges, "FRESH_SECONDS", 0.0)
     # What was read before may be kept for a while yet.
-    app.platform.state.pop("webhook_gauges", None)
+    state = app.platform.state
+    state.gauges = stored_gauges(state.resources.database)
 
 
 def scrape(address: str) -> dict[str, float]:
-    """Return every sample about webhooks, by name and labels."""
+    """Return every sample about webhooks and reconciliation, by name and labels."""
     text = httpx.get(f"{address}/metrics", trust_env=False, timeout=20).raise_for_status().text
-    found = re.findall(r"^(coursecove_webhook\S*(?: \S+)*) (\S+)$", text, re.MULTILINE)
+    found = re.findall(r"^(coursecove_(?:webhook|reconciliation)\S*(?: \S+)*) (\S+)$", text, re.MULTILINE)
     return {name: float(value) for name, value in found}
 
 
@@ -120,6 +121,65 @@ def test_gauges_are_read_once_in_a_while_however_often_one_asks(address: str, in
     assert again[name] == first[name] == 0
 
 
+def _run(settings: Settings, scope: str, ended: str | None, error: str | None = None, **changes: int) -> None:
+    """Write down a run of the instance or of a school; `ended` is how long ago."""
+    columns = "".join(f", {name}" for name in changes)
+    values = "".join(f", {number}" for number in changes.values())
+    with psycopg.connect(settings.database_platform_url) as connection:
+        connection.execute(
+            "insert into reconciliations (organization_id, requested_at, started_at, finished_at, error"
+            f"{columns}) select (select id from organizations where %(scope)s = 'school' order by slug "
+            "limit 1), now() - interval '9 days', now() - interval '9 days', now() - %(ended)s::interval, "
+            "%(error)s"
+            f"{values}",
+            {"scope": scope, "ended": ended, "error": error},
+        )
+
+
+@pytest.fixture
+def _no_runs(settings: Settings) -> Iterator[None]:
+    yield
+    with psycopg.connect(settings.database_owner_url) as connection:
+        connection.execute("truncate reconciliations")
+
+
+@pytest.mark.usefixtures("_always_fresh", "_no_runs")
+def test_reconciliation_says_what_it_repaired_and_when_it_ended(address: str, settings: Settings) -> None:
+    prefix = "coursecove_reconciliation_"
+    empty = {name: value for name, value in scrape(address).items() if name.startswith(prefix)}
+    assert empty.pop(f"{prefix}up") == 1
+    # Nothing ended, so there is no time of it.
+    assert set(empty.values()) == {0}
+    assert not [name for name in empty if "timestamp" in name]
+    _run(settings, "instance", "2 hours", created=3, updated=2)
+    _run(settings, "instance", "1 hour", created=1, removed=4)
+    _run(settings, "school", "10 minutes", "2 could not be taken over", updated=5, skipped=2)
+    # Too long ago to be counted, and still the last of its kind.
+    _run(settings, "instance", "30 hours", "Clerk does not know 3 of the 3 schools here.", removed=100)
+    _run(settings, "instance", None, created=7)
+    found = {name.removeprefix(prefix): value for name, value in scrape(address).items() if "reconcil" in name}
+    repairs = {"created": 11, "updated": 7, "removed": 4, "skipped": 2}
+    assert {change: found[f'last_day_repairs{{change="{change}"}}'] for change in repairs} == repairs
+
+    def of(name: str) -> dict[tuple[str, str], float]:
+        return {
+            (scope, outcome): found[f'{name}{{outcome="{outcome}",scope="{scope}"}}']
+            for scope in ("instance", "school")
+            for outcome in ("completed", "error")
+            if f'{name}{{outcome="{outcome}",scope="{scope}"}}' in found
+        }
+
+    assert of("last_day_runs") == {
+        ("instance", "completed"): 2,
+        ("instance", "error"): 0,
+        ("school", "completed"): 0,
+        ("school", "error"): 1,
+    }
+    ages = {key: round((time.time() - at) / 60) for key, at in of("last_finished_timestamp_seconds").items()}
+    assert ages == {("instance", "completed"): 60, ("instance", "error"): 1800, ("school", "error"): 10}
+    assert (found['open_runs{scope="instance"}'], found['open_runs{scope="school"}']) == (1, 0)
+
+
 @pytest.fixture
 def locked_ledger(settings: Settings) -> Iterator[None]:
     """Nobody can read the ledger for the length of a test."""
@@ -146,4 +206,5 @@ def test_without_a_database_the_other_metrics_are_there(settings: Settings) -> N
     with serving(create_app(away), port) as address:
         text = httpx.get(f"{address}/metrics", trust_env=False, timeout=20).raise_for_status().text
     assert "coursecove_webhook_ledger_up 0.0" in text
+    assert "coursecove_reconciliation_up 0.0" in text
     assert "coursecove_requests_total" in text
