@@ -110,6 +110,20 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             "select given_name || ' ' || family_name from members where id = %s",
             school.members[teacher],
         )
+        (closure_id,) = _one(
+            connection,
+            "insert into closures (organization_id, name, starts_on, ends_on) "
+            "values (%s, 'Holiday of the matrix', '2031-01-01', '2031-01-02') returning id",
+            school.organization_id,
+        )
+        (time_off_id,) = _one(
+            connection,
+            "insert into time_off (organization_id, member_id, starts_at, ends_at, created_by_id) "
+            "values (%s, %s, '2030-12-24', '2030-12-25', %s) returning id",
+            school.organization_id,
+            school.members[teacher],
+            school.members[teacher],
+        )
     booking_id, reference, type_id, type_slug, location_id, location_slug = booking
     return Things(
         member_id=school.members[teacher],
@@ -121,6 +135,8 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         type_slug=type_slug,
         location_slug=location_slug,
         handle=handle_of(school.members[teacher], name),
+        closure_id=closure_id,
+        time_off_id=time_off_id,
     )
 
 

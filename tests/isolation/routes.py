@@ -7,9 +7,11 @@ somebody has written down whom they meant it for.
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from litestar.routes import HTTPRoute
@@ -41,6 +43,10 @@ class Things:
     type_slug: str
     location_slug: str
     handle: str
+    closure_id: uuid.UUID
+    time_off_id: uuid.UUID
+    # Far from everything that is planned; the same at every school.
+    on_date: str = "2031-01-07"
 
 
 def like_nothing(things: Things) -> Things:
@@ -56,6 +62,8 @@ def like_nothing(things: Things) -> Things:
         type_id=uuid.uuid4(),
         location_id=uuid.uuid4(),
         booking_id=uuid.uuid4(),
+        closure_id=uuid.uuid4(),
+        time_off_id=uuid.uuid4(),
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
         location_slug=other(things.location_slug),
@@ -77,6 +85,9 @@ _PARAMETERS = {
     "booking_id": "booking_id",
     "reference": "reference",
     "handle": "handle",
+    "closure_id": "closure_id",
+    "time_off_id": "time_off_id",
+    "on_date": "on_date",
 }
 
 
@@ -156,16 +167,30 @@ def _booking(things: Things) -> dict[str, Any]:
     }
 
 
+def _window(things: Things) -> dict[str, Any]:
+    return {"starts_minute": 600, "ends_minute": 1200, "location_id": str(things.location_id)}
+
+
 def _week(things: Things) -> dict[str, Any]:
+    return {"windows": [{"weekday": 1, **_window(things)}]}
+
+
+def _time_off(_: Things) -> dict[str, Any]:
+    # Every caller takes an afternoon of their own.
+    starts_at = datetime(2031, 1, 1, 12, tzinfo=UTC) + timedelta(days=secrets.randbelow(20_000))
     return {
-        "windows": [
-            {
-                "weekday": 1,
-                "starts_minute": 600,
-                "ends_minute": 1200,
-                "location_id": str(things.location_id),
-            }
-        ]
+        "starts_at": starts_at.isoformat(),
+        "ends_at": (starts_at + timedelta(hours=4)).isoformat(),
+        "reason": "Dentist of the matrix",
+    }
+
+
+def _closure(things: Things) -> dict[str, Any]:
+    return {
+        "name": "Day of the matrix",
+        "starts_on": "2031-01-07",
+        "ends_on": "2031-01-07",
+        "location_id": str(things.location_id),
     }
 
 
@@ -186,7 +211,26 @@ ROUTES: dict[str, Route] = {
     ),
     "GET /api/v1/instructors/{member_id}/weekly-hours": Route("staff"),
     "PUT /api/v1/instructors/{member_id}/weekly-hours": Route("staff", json=_week),
+    "GET /api/v1/instructors/{member_id}/date-overrides": Route("staff"),
+    "PUT /api/v1/instructors/{member_id}/date-overrides/{on_date}": Route(
+        "staff", json=lambda things: {"windows": [_window(things)]}
+    ),
+    "DELETE /api/v1/instructors/{member_id}/date-overrides/{on_date}": Route("staff"),
+    "GET /api/v1/instructors/{member_id}/time-off": Route("staff"),
+    "POST /api/v1/instructors/{member_id}/time-off": Route("staff", json=_time_off),
+    "DELETE /api/v1/instructors/{member_id}/time-off/{time_off_id}": Route("staff"),
     # The API: the catalogue.
+    "GET /api/v1/closures": Route("staff"),
+    "POST /api/v1/closures": Route("admins", json=_closure),
+    "GET /api/v1/closures/{closure_id}": Route("staff"),
+    "PATCH /api/v1/closures/{closure_id}": Route(
+        "admins", json=lambda things: {"location_id": str(things.location_id)}
+    ),
+    "DELETE /api/v1/closures/{closure_id}": Route("admins"),
+    "GET /api/v1/locations/{location_id}/opening-hours": Route("everyone"),
+    "PUT /api/v1/locations/{location_id}/opening-hours": Route(
+        "admins", json=lambda _: {"windows": [{"weekday": 1, "starts_minute": 0, "ends_minute": 1440}]}
+    ),
     "GET /api/v1/appointment-types": Route("everyone"),
     "POST /api/v1/appointment-types": Route("admins", json=_new_type),
     "GET /api/v1/appointment-types/{type_id}": Route("everyone"),
