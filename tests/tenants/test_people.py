@@ -16,7 +16,7 @@ from coursecove.config import Settings
 from coursecove.db.session import SYSTEM, Database
 from coursecove.dev.postgres import EmbeddedPostgres
 from coursecove.errors import Invalid, NotFound
-from coursecove.tenants import service
+from coursecove.tenants import members, service
 from coursecove.tenants.errors import LastAdmin
 from coursecove.tenants.schemas import InstructorProfileUpdate, OrganizationUpdate
 from tests.factories.world import School
@@ -183,7 +183,7 @@ def test_two_admins_cannot_demote_each_other_at_once(race: Race) -> None:
 
 def test_without_the_lock_a_school_would_lose_both(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: with a lock of one's own each, both see two admins."""
-    monkeypatch.setattr(service, "organization_of", lambda _: uuid.uuid4())
+    monkeypatch.setattr(members, "organization_of", lambda _: uuid.uuid4())
     assert ["NoneType", "NoneType"] in [race() for _ in range(10)]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from litestar import Controller, get, patch
+from litestar import Controller, delete, get, patch, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.tenants import guards, service
@@ -24,6 +24,9 @@ from coursecove.tenants.schemas import (
     Role,
 )
 
+# A picture of the largest size in base64, and what stands around it.
+MAX_PICTURE_BODY_BYTES = 3_000_000
+
 
 class OrganizationOut(Struct, frozen=True):
     """A school, for programs."""
@@ -35,7 +38,19 @@ class OrganizationOut(Struct, frozen=True):
     locale: str
     currency: str
     accent_color: str
+    logo_url: str | None
     self_enrolment: bool
+    policy_text: str
+    default_minimum_notice_minutes: int
+    default_cancellation_notice_minutes: int
+    default_reschedule_notice_minutes: int
+    default_travel_minutes: int
+
+
+class PictureUpload(Struct, forbid_unknown_fields=True):
+    """A picture to store: PNG, JPEG or WebP, in base64."""
+
+    content: bytes
 
 
 class InstructorOut(Struct, frozen=True):
@@ -47,6 +62,7 @@ class InstructorOut(Struct, frozen=True):
     bio: str
     time_zone: str
     image_url: str | None
+    languages: list[str]
 
 
 class InstructorList(Struct, frozen=True):
@@ -56,20 +72,11 @@ class InstructorList(Struct, frozen=True):
 
 
 def _organization_out(view: OrganizationView) -> OrganizationOut:
-    return OrganizationOut(
-        view.id,
-        view.slug,
-        view.name,
-        view.time_zone,
-        view.locale,
-        view.currency,
-        view.accent_color,
-        view.self_enrolment,
-    )
+    return OrganizationOut(**{name: getattr(view, name) for name in OrganizationOut.__struct_fields__})
 
 
 def _instructor_out(view: InstructorView) -> InstructorOut:
-    return InstructorOut(view.id, view.slug, view.name, view.bio, view.time_zone, view.image_url)
+    return InstructorOut(**{name: getattr(view, name) for name in InstructorOut.__struct_fields__})
 
 
 class OrganizationController(Controller):
@@ -92,8 +99,35 @@ class OrganizationController(Controller):
         by: NamedDependency[Member],
         data: JSONBody[OrganizationUpdate],
     ) -> OrganizationOut:
-        """Change name, zone, currency, colour or enrolment; for admins."""
+        """Change name, zone, language, currency, colour, enrolment or policies; for admins."""
         changed = await service.update_organization(session, data, by=by)
+        request.app.state.directory.forget_after_commit(session, changed.slug)
+        return _organization_out(changed)
+
+    @put(
+        "/logo",
+        operation_id="set_logo",
+        summary="Upload a logo",
+        request_max_body_size=MAX_PICTURE_BODY_BYTES,
+    )
+    async def set_logo(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        data: JSONBody[PictureUpload],
+    ) -> OrganizationOut:
+        """Show a picture of at most 1 MB as the school's logo; for admins."""
+        changed = await service.set_logo(session, data.content, by=by, field="content")
+        request.app.state.directory.forget_after_commit(session, changed.slug)
+        return _organization_out(changed)
+
+    @delete("/logo", operation_id="remove_logo", summary="Remove the logo", status_code=200)
+    async def remove_logo(
+        self, request: AnyRequest, session: NamedDependency[AsyncSession], by: NamedDependency[Member]
+    ) -> OrganizationOut:
+        """Take the uploaded logo away; for admins."""
+        changed = await service.remove_logo(session, by=by)
         request.app.state.directory.forget_after_commit(session, changed.slug)
         return _organization_out(changed)
 
@@ -125,12 +159,16 @@ class MemberController(Controller):
         by: NamedDependency[Member],
         role: FromQuery[Role | None] = None,
         search: Annotated[str | None, QueryParameter(max_length=200)] = None,
+        status: FromQuery[service.MemberStatus | None] = None,
+        order: FromQuery[service.MemberOrder] = "name",
         page: Annotated[int, QueryParameter(ge=1, le=100_000)] = 1,
         page_size: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     ) -> service.MemberPage:
-        """Return a page of people by name; for admins."""
+        """Return a page of people, of one status or all; for admins."""
         del by
-        return await service.list_members(session, role=role, search=search, page=page, page_size=page_size)
+        return await service.list_members(
+            session, role=role, search=search, status=status, order=order, page=page, page_size=page_size
+        )
 
     @get("/{member_id:uuid}", operation_id="get_member", summary="One person")
     async def get_member(
@@ -143,7 +181,7 @@ class MemberController(Controller):
         del by
         return service.member_view(await service.get_member(session, member_id))
 
-    @patch("/{member_id:uuid}", operation_id="update_member", summary="Change a role")
+    @patch("/{member_id:uuid}", operation_id="update_member", summary="Change a role, shut out, let in")
     async def update_member(
         self,
         session: NamedDependency[AsyncSession],
@@ -151,8 +189,13 @@ class MemberController(Controller):
         member_id: FromPath[uuid.UUID],
         data: JSONBody[MemberUpdate],
     ) -> MemberView:
-        """Give a member another role in this school; for admins."""
-        return await service.change_role(session, member_id, data.role, by=by)
+        """Give a member another role in this school, shut them out or let them in again; for admins."""
+        if data.role is not UNSET:
+            await service.change_role(session, member_id, data.role, by=by)
+        if data.deactivated is not UNSET:
+            verb = service.deactivate_member if data.deactivated else service.reactivate_member
+            return await verb(session, member_id, by=by)
+        return service.member_view(await service.get_member(session, member_id))
 
 
 class InstructorController(Controller):
@@ -182,9 +225,39 @@ class InstructorController(Controller):
         member_id: FromPath[uuid.UUID],
         data: JSONBody[InstructorProfileUpdate],
     ) -> InstructorOut:
-        """Change bio, zone or meeting link; for the instructor and for admins."""
+        """Change bio, languages, zone, meeting link or limits; for the instructor and for admins."""
         guards.check_self_or_admin(by, member_id)
         return _instructor_out(await service.update_instructor_profile(session, member_id, data, by=by))
+
+    @put(
+        "/{member_id:uuid}/photo",
+        operation_id="set_photo",
+        summary="Upload a photo",
+        request_max_body_size=MAX_PICTURE_BODY_BYTES,
+    )
+    async def set_photo(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        member_id: FromPath[uuid.UUID],
+        data: JSONBody[PictureUpload],
+    ) -> InstructorOut:
+        """Show a picture of at most 1 MB as the instructor's photo; for the instructor and for admins."""
+        guards.check_self_or_admin(by, member_id)
+        return _instructor_out(
+            await service.set_photo(session, member_id, data.content, by=by, field="content")
+        )
+
+    @delete("/{member_id:uuid}/photo", operation_id="remove_photo", summary="Remove a photo", status_code=200)
+    async def remove_photo(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        member_id: FromPath[uuid.UUID],
+    ) -> InstructorOut:
+        """Take the uploaded photo away; for the instructor and for admins."""
+        guards.check_self_or_admin(by, member_id)
+        return _instructor_out(await service.remove_photo(session, member_id, by=by))
 
 
 API_CONTROLLERS: list[Any] = [OrganizationController, MeController, MemberController, InstructorController]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coursecove.errors import Conflict, Forbidden
+from coursecove.i18n import N_
 
 
 class NotAMember(Forbidden):
@@ -17,6 +18,20 @@ class LastAdmin(Conflict):
 
     code = "last_admin"
     title = "A school needs at least one admin"
+
+
+class OwnMembership(Conflict):
+    """Nobody shuts themselves out."""
+
+    code = "own_membership"
+    title = N_("This is your own membership")
+
+
+class Deactivated(Forbidden):
+    """The person belongs to this school, and an admin has shut them out."""
+
+    code = "deactivated"
+    title = N_("Your access to this school is switched off")
 
 
 class EnrolmentClosed(Forbidden):

@@ -15,10 +15,11 @@ from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.errors import Forbidden, Unauthenticated
+from coursecove.i18n import _
 from coursecove.identity.authentication import SignedIn, SignedOut
-from coursecove.tenants.errors import NotAMember
+from coursecove.tenants.errors import Deactivated, NotAMember
 from coursecove.tenants.models import Member
-from coursecove.tenants.service import member_view, recognise
+from coursecove.tenants.service import is_deactivated, member_view, recognise
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -49,6 +50,8 @@ async def as_member(request: AnyRequest, session: NamedDependency[AsyncSession])
         raise Unauthenticated("Sign in to go on.", extra={"reason": identity.reason})
     member = await maybe_member(request, session)
     if member is None:
+        if await is_deactivated(session, identity.claims.user_id):
+            raise Deactivated(_("Ask the school if this is not what you expect."))
         raise NotAMember("Ask the school to invite you, or join it first.")
     return member
 

@@ -10,8 +10,13 @@ from coursecove.tenants.models import InstructorProfile, Member
 
 
 def current_members() -> Select[Member]:
-    """Everybody who belongs to the school now."""
+    """Everybody who belongs to the school now, those an admin has shut out among them."""
     return select(Member).where(Member.removed_at.is_(None))
+
+
+def active_members() -> Select[Member]:
+    """Everybody who belongs to the school now and may come in."""
+    return current_members().where(Member.deactivated_at.is_(None))
 
 
 def searched(statement: Select[Member], search: str) -> Select[Member]:
@@ -23,7 +28,7 @@ def searched(statement: Select[Member], search: str) -> Select[Member]:
     return statement
 
 
-def instructors() -> Select[Member, InstructorProfile | None]:
+def instructors(*, include_deactivated: bool = False) -> Select[Member, InstructorProfile | None]:
     """Everybody who teaches: instructors, and admins who have a profile."""
     statement: Select[Any, Any] = (
         select(Member, InstructorProfile)
@@ -41,4 +46,4 @@ def instructors() -> Select[Member, InstructorProfile | None]:
         )
         .order_by(Member.given_name, Member.family_name, Member.id)
     )
-    return statement
+    return statement if include_deactivated else statement.where(Member.deactivated_at.is_(None))

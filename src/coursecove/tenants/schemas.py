@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Role = Literal["admin", "instructor", "student"]
+#: Up to sixty days.
+Notice = Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class OrganizationView(Struct, frozen=True):
@@ -22,8 +24,17 @@ class OrganizationView(Struct, frozen=True):
     locale: str
     currency: str
     accent_color: str
+    # The uploaded logo (an address of this host), else the one Clerk has.
     logo_url: str | None
     self_enrolment: bool
+    # What students read before they book, in the school's words; "" says nothing.
+    policy_text: str = ""
+    # What a new appointment type begins with.
+    default_minimum_notice_minutes: int = 120
+    default_cancellation_notice_minutes: int = 1440
+    default_reschedule_notice_minutes: int = 1440
+    # Of a way to a student's place in no travel zone.
+    default_travel_minutes: int = 30
 
 
 class MemberView(Struct, frozen=True):
@@ -37,6 +48,8 @@ class MemberView(Struct, frozen=True):
     image_url: str | None
     role: Role
     joined_at: datetime
+    # Since when they are shut out by an admin of the school; None while they are not.
+    deactivated_at: datetime | None = None
 
 
 class InstructorView(Struct, frozen=True):
@@ -47,15 +60,23 @@ class InstructorView(Struct, frozen=True):
     name: str
     bio: str
     time_zone: str
+    # The uploaded photo (an address of this host), else the person's own picture at Clerk.
     image_url: str | None
     # Shown to people who have a booking, never in the public catalogue.
     meeting_url: str | None = None
+    # ISO 639 codes, in the order they were given; tenants.languages has their names.
+    languages: list[str] = []
+    # Lessons of all types together, in the instructor's own days and weeks (Monday first); None: no limit.
+    day_limit: int | None = None
+    week_limit: int | None = None
 
 
 class MemberUpdate(Struct, forbid_unknown_fields=True):
     """What an admin may change of a member; the rest comes from the identity provider."""
 
-    role: Role
+    role: Role | UnsetType = UNSET
+    # Shut out (true) or let in again (false).
+    deactivated: bool | UnsetType = UNSET
 
 
 class InstructorProfileUpdate(Struct, forbid_unknown_fields=True):
@@ -64,6 +85,10 @@ class InstructorProfileUpdate(Struct, forbid_unknown_fields=True):
     bio: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
     meeting_url: Annotated[str, Meta(max_length=500)] | UnsetType | None = UNSET
+    languages: Annotated[list[Annotated[str, Meta(max_length=3)]], Meta(max_length=12)] | UnsetType = UNSET
+    # None: no limit.
+    day_limit: Annotated[int, Meta(ge=1, le=100)] | UnsetType | None = UNSET
+    week_limit: Annotated[int, Meta(ge=1, le=500)] | UnsetType | None = UNSET
 
 
 class OrganizationUpdate(Struct, forbid_unknown_fields=True):
@@ -71,6 +96,12 @@ class OrganizationUpdate(Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    locale: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")] | UnsetType = UNSET
     accent_color: Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}\Z")] | UnsetType = UNSET
     self_enrolment: bool | UnsetType = UNSET
+    policy_text: Annotated[str, Meta(max_length=4000)] | UnsetType = UNSET
+    default_minimum_notice_minutes: Notice | UnsetType = UNSET
+    default_cancellation_notice_minutes: Notice | UnsetType = UNSET
+    default_reschedule_notice_minutes: Notice | UnsetType = UNSET
+    default_travel_minutes: Annotated[int, Meta(ge=0, le=120)] | UnsetType = UNSET
