@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from coursecove.scheduling import zones
-from coursecove.scheduling.slots import Reason, Refusal, Rules, Schedule, Slot, Window, accepts, offers
+from coursecove.scheduling.rules import Booked, Reason, Refusal, Rules, Schedule, Slot, Window
+from coursecove.scheduling.slots import accepts, offers
 
 IDA = UUID(int=1)
 EVERY_DAY = range(1, 8)
@@ -20,7 +21,7 @@ def offered(zone: str, day: str, starts: int, ends: int, rules: Rules) -> list[S
     found = offers(
         rules,
         [schedule],
-        {},
+        Booked(),
         from_=noon - timedelta(days=2),
         until=noon + timedelta(days=2),
         now=noon - timedelta(days=9),
@@ -86,7 +87,7 @@ def test_two_windows_that_meet_the_same_repeated_hour_offer_each_instant_once() 
     found = offers(
         Rules(15),
         [Schedule(IDA, "Europe/Berlin", windows)],
-        {},
+        Booked(),
         from_=noon - timedelta(days=1),
         until=noon,
         now=noon - timedelta(days=2),
@@ -181,8 +182,10 @@ def test_the_horizon_ends_with_the_second_of_two_last_hours() -> None:
     now = datetime(2026, 4, 3, 12, tzinfo=zone)
     last = datetime(2026, 4, 4, 23, fold=1, tzinfo=zone)
     rules = Rules(60, horizon_days=1)
-    assert isinstance(accepts(rules, schedule, {}, last, now=now), Slot)
-    assert accepts(rules, schedule, {}, datetime(2026, 4, 5, tzinfo=zone), now=now) == Refusal(Reason.TOO_FAR)
+    assert isinstance(accepts(rules, schedule, Booked(), last, now=now), Slot)
+    assert accepts(rules, schedule, Booked(), datetime(2026, 4, 5, tzinfo=zone), now=now) == Refusal(
+        (Reason.TOO_FAR,)
+    )
 
 
 def test_both_passes_of_a_repeated_time_are_two_times_to_book() -> None:
@@ -190,9 +193,9 @@ def test_both_passes_of_a_repeated_time_are_two_times_to_book() -> None:
     schedule = Schedule(IDA, "Europe/Berlin", (Window(7, 60, 240),))
     first, second = (datetime(2026, 10, 25, 2, fold=fold, tzinfo=zone) for fold in (0, 1))
     now = datetime(2026, 10, 20, tzinfo=UTC)
-    busy = {IDA: [(int(first.timestamp()), int(first.timestamp()) + 3600)]}
-    assert accepts(Rules(60), schedule, busy, first, now=now) == Refusal(Reason.TAKEN)
-    assert isinstance(accepts(Rules(60), schedule, busy, second, now=now), Slot)
+    booked = Booked({IDA: [(int(first.timestamp()), int(first.timestamp()) + 3600)]})
+    assert accepts(Rules(60), schedule, booked, first, now=now) == Refusal((Reason.TAKEN,))
+    assert isinstance(accepts(Rules(60), schedule, booked, second, now=now), Slot)
 
 
 def test_a_day_the_calendar_skips_has_no_hours() -> None:

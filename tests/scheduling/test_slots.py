@@ -10,18 +10,30 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coursecove.scheduling.slots import (
-    Busy,
-    Interval,
+from coursecove.scheduling.intervals import Interval
+from coursecove.scheduling.rules import (
+    EXEMPT,
+    OVERRIDABLE,
+    Booked,
+    Closure,
+    Hours,
+    Place,
+    Places,
     Reason,
     Refusal,
+    Room,
     Rules,
     Schedule,
+    Seats,
     Slot,
     Window,
+)
+from coursecove.scheduling.slots import (
     accepts,
+    accepts_seat,
     free_days,
     nearest,
+    offer_seats,
     offer_starts,
     offers,
 )
@@ -34,6 +46,7 @@ ANNEX = UUID(int=12)
 MONDAY, TUESDAY, SATURDAY, SUNDAY = 1, 2, 6, 7
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = Rules(60)
+FREE = Booked()
 
 
 def at(text: str, zone: str = BERLIN, fold: int = 0) -> datetime:
@@ -60,10 +73,10 @@ def on(
     day: str,
     schedule: Schedule,
     rules: Rules = HOUR,
-    busy: Busy | None = None,
+    booked: Booked = FREE,
     *,
+    places: Places | None = None,
     now: datetime = NEW_YEAR,
-    student_busy: Sequence[Interval] = (),
 ) -> list[str]:
     """The wall-clock starts offered on a local day of the schedule, as a person reads them."""
     zone = ZoneInfo(schedule.time_zone)
@@ -71,11 +84,11 @@ def on(
     found = offers(
         rules,
         [schedule],
-        busy or {},
+        booked,
+        places=places,
         from_=noon - timedelta(days=2),
         until=noon + timedelta(days=2),
         now=now,
-        student_busy=student_busy,
     )
     local = [slot.starts_at.astimezone(zone) for slot in found]
     return [f"{start:%H:%M}" for start in local if start.date().isoformat() == day]
@@ -114,7 +127,7 @@ def test_several_windows_a_day_are_each_their_own_hours() -> None:
 def test_a_slot_states_taught_and_blocked_time_in_utc() -> None:
     rules = Rules(60, buffer_before_minutes=10, buffer_after_minutes=20)
     schedule = ida(hours(MONDAY, "9:00", "10:00", STUDIO))
-    [slot] = offers(rules, [schedule], {}, from_=at("2026-01-05"), until=at("2026-01-06"), now=NEW_YEAR)
+    [slot] = offers(rules, [schedule], FREE, from_=at("2026-01-05"), until=at("2026-01-06"), now=NEW_YEAR)
     assert slot == Slot(
         starts_at=datetime(2026, 1, 5, 8, 0, tzinfo=UTC),
         ends_at=datetime(2026, 1, 5, 9, 0, tzinfo=UTC),
@@ -134,7 +147,7 @@ def test_the_start_interval_is_anchored_to_the_start_of_the_window() -> None:
 def test_half_past_hours_in_india_stay_on_the_indian_clock() -> None:
     schedule = ida(hours(MONDAY, "9:00", "11:00"), zone="Asia/Kolkata")
     assert on("2026-01-05", schedule) == ["09:00", "10:00"]
-    [first, _] = offers(HOUR, [schedule], {}, from_=NEW_YEAR, until=at("2026-01-06"), now=NEW_YEAR)
+    [first, _] = offers(HOUR, [schedule], FREE, from_=NEW_YEAR, until=at("2026-01-06"), now=NEW_YEAR)
     assert first.starts_at == datetime(2026, 1, 5, 3, 30, tzinfo=UTC)
 
 
@@ -163,22 +176,27 @@ def test_a_window_that_ends_at_1440_ends_at_midnight_and_no_lesson_crosses_it() 
 
 
 def test_a_lesson_may_begin_the_moment_another_ends_when_nobody_asks_for_a_buffer() -> None:
-    busy = {IDA: [span("2026-01-05 10:00", "2026-01-05 11:00")]}
-    assert on("2026-01-05", MORNING, busy=busy) == ["09:00", "11:00"]
+    booked = Booked({IDA: [span("2026-01-05 10:00", "2026-01-05 11:00")]})
+    assert on("2026-01-05", MORNING, booked=booked) == ["09:00", "11:00"]
 
 
 def test_a_second_of_overlap_takes_the_slot() -> None:
-    busy = {
-        IDA: [span("2026-01-05 09:59:59", "2026-01-05 10:00"), span("2026-01-05 11:00", "2026-01-05 11:00:01")]
-    }
-    assert on("2026-01-05", MORNING, busy=busy) == ["10:00"]
+    booked = Booked(
+        {
+            IDA: [
+                span("2026-01-05 09:59:59", "2026-01-05 10:00"),
+                span("2026-01-05 11:00", "2026-01-05 11:00:01"),
+            ]
+        }
+    )
+    assert on("2026-01-05", MORNING, booked=booked) == ["10:00"]
 
 
 def test_buffers_of_two_neighbours_add_up() -> None:
     # The lesson from 10:00 to 11:00 brought ten minutes before and after it along.
-    busy = {IDA: [span("2026-01-05 09:50", "2026-01-05 11:10")]}
+    booked = Booked({IDA: [span("2026-01-05 09:50", "2026-01-05 11:10")]})
     rules = Rules(30, buffer_before_minutes=5, buffer_after_minutes=15, start_interval_minutes=5)
-    starts = on("2026-01-05", MORNING, rules, busy)
+    starts = on("2026-01-05", MORNING, rules, booked)
     assert max(start for start in starts if start < "10:00") == "09:05"  # 9:35 + 15 = 9:50
     assert min(start for start in starts if start > "10:00") == "11:15"  # 11:10 + 5
 
@@ -189,26 +207,28 @@ def test_buffers_do_not_apply_at_the_edges_of_the_working_day() -> None:
 
 
 def test_blocked_time_may_be_unsorted_nested_and_empty() -> None:
-    busy = {
-        IDA: [
-            span("2026-01-05 11:00", "2026-01-05 11:30"),
-            span("2026-01-05 08:00", "2026-01-05 10:00"),
-            span("2026-01-05 08:30", "2026-01-05 08:45"),
-            span("2026-01-05 10:30", "2026-01-05 10:30"),
-        ]
-    }
-    assert on("2026-01-05", MORNING, busy=busy) == ["10:00"]
+    booked = Booked(
+        {
+            IDA: [
+                span("2026-01-05 11:00", "2026-01-05 11:30"),
+                span("2026-01-05 08:00", "2026-01-05 10:00"),
+                span("2026-01-05 08:30", "2026-01-05 08:45"),
+                span("2026-01-05 10:30", "2026-01-05 10:30"),
+            ]
+        }
+    )
+    assert on("2026-01-05", MORNING, booked=booked) == ["10:00"]
 
 
 def test_one_instructors_lesson_does_not_block_another() -> None:
-    busy = {TOMAS: [span("2026-01-05 09:00", "2026-01-05 12:00")]}
-    assert on("2026-01-05", MORNING, busy=busy) == ["09:00", "10:00", "11:00"]
+    booked = Booked({TOMAS: [span("2026-01-05 09:00", "2026-01-05 12:00")]})
+    assert on("2026-01-05", MORNING, booked=booked) == ["09:00", "10:00", "11:00"]
 
 
 def test_a_students_own_lesson_hides_the_times_it_meets_but_needs_no_buffer() -> None:
     rules = Rules(60, buffer_before_minutes=15, buffer_after_minutes=15)
     own = [span("2026-01-05 10:00", "2026-01-05 11:00")]
-    assert on("2026-01-05", MORNING, rules, student_busy=own) == ["09:00", "11:00"]
+    assert on("2026-01-05", MORNING, rules, booked=Booked(student=own)) == ["09:00", "11:00"]
 
 
 def test_minimum_notice_counts_elapsed_minutes_and_allows_its_boundary() -> None:
@@ -216,8 +236,8 @@ def test_minimum_notice_counts_elapsed_minutes_and_allows_its_boundary() -> None
     assert on("2026-01-05", MORNING, rules, now=at("2026-01-05 08:00")) == ["10:00", "11:00"]
     assert on("2026-01-05", MORNING, rules, now=at("2026-01-05 08:00:00.000001")) == ["11:00"]
     ten = at("2026-01-05 10:00")
-    assert isinstance(accepts(rules, MORNING, {}, ten, now=at("2026-01-05 08:00")), Slot)
-    late = accepts(rules, MORNING, {}, ten, now=at("2026-01-05 08:00:00.000001"))
+    assert isinstance(accepts(rules, MORNING, FREE, ten, now=at("2026-01-05 08:00")), Slot)
+    late = accepts(rules, MORNING, FREE, ten, now=at("2026-01-05 08:00:00.000001"))
     assert refusal(late) is Reason.TOO_SOON
 
 
@@ -245,22 +265,22 @@ def test_the_horizon_counts_days_of_the_schedules_zone() -> None:
 
 def test_the_range_asked_for_is_half_open() -> None:
     found = offers(
-        HOUR, [MORNING], {}, from_=at("2026-01-05 09:00"), until=at("2026-01-05 11:00"), now=NEW_YEAR
+        HOUR, [MORNING], FREE, from_=at("2026-01-05 09:00"), until=at("2026-01-05 11:00"), now=NEW_YEAR
     )
     assert [slot.starts_at for slot in found] == [at("2026-01-05 09:00"), at("2026-01-05 10:00")]
 
 
 def test_an_empty_or_reversed_range_offers_nothing() -> None:
     noon = at("2026-01-05 10:00")
-    assert offers(HOUR, [MORNING], {}, from_=noon, until=noon, now=NEW_YEAR) == []
-    assert offers(HOUR, [MORNING], {}, from_=noon, until=noon - timedelta(days=1), now=NEW_YEAR) == []
+    assert offers(HOUR, [MORNING], FREE, from_=noon, until=noon, now=NEW_YEAR) == []
+    assert offers(HOUR, [MORNING], FREE, from_=noon, until=noon - timedelta(days=1), now=NEW_YEAR) == []
 
 
 def test_the_edges_of_the_calendar_can_be_asked_for() -> None:
     found = offers(
         Rules(60, horizon_days=4),
         [MORNING],
-        {},
+        FREE,
         from_=datetime.min.replace(tzinfo=UTC),
         until=datetime.max.replace(tzinfo=UTC),
         now=NEW_YEAR,
@@ -271,7 +291,7 @@ def test_the_edges_of_the_calendar_can_be_asked_for() -> None:
 def test_slots_are_sorted_by_start_then_instructor_then_location() -> None:
     tomas = Schedule(TOMAS, BERLIN, (hours(MONDAY, "9:00", "11:00"),))
     two_rooms = ida(hours(MONDAY, "10:00", "11:00", ANNEX), hours(MONDAY, "10:00", "11:00", STUDIO))
-    found = offers(HOUR, [tomas, two_rooms], {}, from_=at("2026-01-05"), until=at("2026-01-06"), now=NEW_YEAR)
+    found = offers(HOUR, [tomas, two_rooms], FREE, from_=at("2026-01-05"), until=at("2026-01-06"), now=NEW_YEAR)
     assert [(slot.starts_at, slot.instructor_id, slot.location_id) for slot in found] == [
         (at("2026-01-05 09:00"), TOMAS, None),
         (at("2026-01-05 10:00"), IDA, STUDIO),
@@ -282,7 +302,7 @@ def test_slots_are_sorted_by_start_then_instructor_then_location() -> None:
 
 def test_a_time_without_a_zone_is_refused_loudly() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        accepts(HOUR, MORNING, {}, datetime(2026, 1, 5, 9), now=NEW_YEAR)
+        accepts(HOUR, MORNING, FREE, datetime(2026, 1, 5, 9), now=NEW_YEAR)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +314,7 @@ def test_a_time_without_a_zone_is_refused_loudly() -> None:
         (HOUR, "2026-01-05 09:30", Reason.NOT_ON_GRID),
         (HOUR, "2026-01-05 09:00:01", Reason.NOT_ON_GRID),
         (HOUR, "2026-01-05 08:59:59.5", Reason.NOT_ON_GRID),
-        (HOUR, "2025-12-29 09:00", Reason.TOO_SOON),
+        (HOUR, "2025-12-29 09:00", Reason.PAST),
         (Rules(60, minimum_notice_minutes=5 * 24 * 60), "2026-01-05 09:00", Reason.TOO_SOON),
         (Rules(60, horizon_days=3), "2026-01-05 09:00", Reason.TOO_FAR),
         (HOUR, "2026-01-05 10:00", Reason.TAKEN),
@@ -302,40 +322,40 @@ def test_a_time_without_a_zone_is_refused_loudly() -> None:
     ],
 )
 def test_a_refused_time_comes_with_its_reason(rules: Rules, starts_at: str, reason: Reason) -> None:
-    busy = {IDA: [span("2026-01-05 10:00", "2026-01-05 11:00")]}
-    assert refusal(accepts(rules, MORNING, busy, at(starts_at), now=NEW_YEAR)) is reason
+    booked = Booked({IDA: [span("2026-01-05 10:00", "2026-01-05 11:00")]})
+    assert refusal(accepts(rules, MORNING, booked, at(starts_at), now=NEW_YEAR)) is reason
 
 
 def test_a_student_who_sends_the_form_twice_meets_their_own_lesson() -> None:
     lesson = span("2026-01-05 10:00", "2026-01-05 11:00")
     answer = accepts(
-        HOUR, MORNING, {IDA: [lesson]}, at("2026-01-05 10:00"), now=NEW_YEAR, student_busy=[lesson]
+        HOUR, MORNING, Booked({IDA: [lesson]}, student=[lesson]), at("2026-01-05 10:00"), now=NEW_YEAR
     )
     assert refusal(answer) is Reason.STUDENT_BUSY
 
 
 def test_an_accepted_time_is_the_slot_that_was_offered() -> None:
     rules = Rules(60, buffer_before_minutes=10, buffer_after_minutes=20)
-    offered = offers(rules, [MORNING], {}, from_=at("2026-01-05"), until=at("2026-01-06"), now=NEW_YEAR)
-    assert [accepts(rules, MORNING, {}, slot.starts_at, now=NEW_YEAR) for slot in offered] == offered
+    offered = offers(rules, [MORNING], FREE, from_=at("2026-01-05"), until=at("2026-01-06"), now=NEW_YEAR)
+    assert [accepts(rules, MORNING, FREE, slot.starts_at, now=NEW_YEAR) for slot in offered] == offered
 
 
 def test_a_time_at_two_locations_is_accepted_at_the_one_asked_for() -> None:
     schedule = ida(hours(MONDAY, "9:00", "10:00", STUDIO), hours(MONDAY, "9:00", "10:00", ANNEX))
     nine = at("2026-01-05 09:00")
-    chosen = accepts(HOUR, schedule, {}, nine, now=NEW_YEAR, location_id=ANNEX)
-    either = accepts(HOUR, schedule, {}, nine, now=NEW_YEAR)
+    chosen = accepts(HOUR, schedule, FREE, nine, now=NEW_YEAR, location_id=ANNEX)
+    either = accepts(HOUR, schedule, FREE, nine, now=NEW_YEAR)
     assert isinstance(chosen, Slot)
     assert chosen.location_id == ANNEX
     assert isinstance(either, Slot)
     assert either.location_id == STUDIO
-    assert refusal(accepts(HOUR, schedule, {}, nine, now=NEW_YEAR, location_id=None)) is Reason.OUTSIDE_HOURS
+    assert refusal(accepts(HOUR, schedule, FREE, nine, now=NEW_YEAR, location_id=None)) is Reason.OUTSIDE_HOURS
 
 
 def test_the_days_with_something_free_are_days_of_the_viewers_zone() -> None:
     schedule = ida(hours(MONDAY, "9:00", "10:00"), hours(MONDAY, "22:00", "24:00"))
-    busy = {IDA: [span("2026-01-12 00:00", "2026-01-13 00:00")]}
-    found = offer_starts(HOUR, [schedule], busy, from_=NEW_YEAR, until=at("2026-01-20"), now=NEW_YEAR)
+    booked = Booked({IDA: [span("2026-01-12 00:00", "2026-01-13 00:00")]})
+    found = offer_starts(HOUR, [schedule], booked, from_=NEW_YEAR, until=at("2026-01-20"), now=NEW_YEAR)
     assert free_days(found, BERLIN) == {date(2026, 1, 5), date(2026, 1, 19)}
     assert free_days(found, "Asia/Tokyo") == {
         date(2026, 1, 5),
@@ -346,7 +366,7 @@ def test_the_days_with_something_free_are_days_of_the_viewers_zone() -> None:
 
 
 def test_the_loser_of_a_race_sees_the_nearest_times_the_earlier_of_two_as_close_first() -> None:
-    found = offers(HOUR, [MORNING], {}, from_=NEW_YEAR, until=at("2026-01-20"), now=NEW_YEAR)
+    found = offers(HOUR, [MORNING], FREE, from_=NEW_YEAR, until=at("2026-01-20"), now=NEW_YEAR)
     ten = at("2026-01-05 10:00")
     others = [slot for slot in found if slot.starts_at != ten]
     assert [slot.starts_at for slot in nearest(others, ten, 3, now=NEW_YEAR)] == [
@@ -357,7 +377,7 @@ def test_the_loser_of_a_race_sees_the_nearest_times_the_earlier_of_two_as_close_
 
 
 def test_a_time_that_has_passed_is_no_alternative() -> None:
-    found = offers(HOUR, [MORNING], {}, from_=NEW_YEAR, until=at("2026-01-06"), now=NEW_YEAR)
+    found = offers(HOUR, [MORNING], FREE, from_=NEW_YEAR, until=at("2026-01-06"), now=NEW_YEAR)
     late = at("2026-01-05 09:30")
     assert [slot.starts_at for slot in nearest(found, late, 5, now=late)] == [
         at("2026-01-05 10:00"),

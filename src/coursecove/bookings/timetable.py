@@ -1,27 +1,33 @@
 """What the slot engine needs to know, read from the database.
 
-One set-based read per table, however many instructors there are: who teaches
-the type, their hours, the places, their blocked time, the student's own
-lessons.  The engine (`scheduling.slots`) does the rest without I/O.
+One set-based read per table, however many instructors and types are asked
+about: who teaches, their hours and what differs from them, the places with
+their rooms and closed days.  What is booked is in `occupancy`; the engine
+(`scheduling.slots`) does the rest without I/O.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
-from coursecove.appointments.schemas import AppointmentTypeView, LocationView
-from coursecove.bookings.schemas import PersonSummary, PlaceSummary, SlotView
+from coursecove.appointments.schemas import AppointmentTypeView, LocationView, RoomView
+from coursecove.bookings.schemas import PersonSummary, PlaceSummary
 from coursecove.scheduling import service as scheduling
-from coursecove.scheduling.schemas import WindowView
-from coursecove.scheduling.slots import Interval, Rules, Schedule, Slot, Window
+from coursecove.scheduling import zones
+from coursecove.scheduling.rules import Closure, Hours, Place, Room, Rules, Schedule, Window
+from coursecove.scheduling.schemas import ClosedDays, DayWindowView, Exceptions, OpeningWindowView, WindowView
 from coursecove.tenants import service as tenants
+from coursecove.tenants.schemas import InstructorView
+
+_AnyWindow = TypeVar("_AnyWindow", WindowView, DayWindowView)
 
 # No session is longer, and nothing around it (buffer and way to a student together):
 # a check on the table says so.  What can reach into a window therefore starts at most
@@ -30,169 +36,263 @@ LONGEST_LESSON = timedelta(minutes=720)
 LONGEST_BUFFER = timedelta(minutes=360)
 
 # Staff may book past a type's horizon, within reason.
-_STAFF_HORIZON_DAYS = 3650
+STAFF_HORIZON_DAYS = 3650
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What somebody wants to book, without the time.
+
+    No duration is the type's own, no travel the school's default (it counts at
+    the student's place only).  ``exempt`` leaves out notice and horizon, as for
+    staff.  ``ignoring_session_id`` is the lesson that is being moved: it is no
+    conflict with itself and counts for no limit.  ``scheduling`` is staff putting
+    a class on the calendar, for ``people`` or as many as the type has seats.
+    """
+
+    type: AppointmentTypeView
+    instructor_id: uuid.UUID | None = None
+    location_id: uuid.UUID | None = None
+    room_id: uuid.UUID | None = None
+    duration_minutes: int | None = None
+    travel_minutes: int | None = None
+    student_id: uuid.UUID | None = None
+    exempt: bool = False
+    ignoring_session_id: uuid.UUID | None = None
+    scheduling: bool = False
+    people: int | None = None
+
+    @property
+    def wants_a_seat(self) -> bool:
+        """Whether the answer is a class on the calendar instead of free hours."""
+        return self.type.kind == "class" and not self.scheduling
 
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """Who teaches a type, when and where; nothing in it depends on what is booked."""
+    """Who teaches a type, when and where; nothing in it depends on what is booked.
 
+    For a class it holds only whom and what a seat can name: hours do not matter.
+    """
+
+    question: Question
+    rules: Rules
     schedules: tuple[Schedule, ...]
-    people: dict[uuid.UUID, PersonSummary]
-    places: dict[uuid.UUID, PlaceSummary]
+    # Where the type is taught, as the engine sees it; None is online or at the student's.
+    places: dict[uuid.UUID | None, Place]
+    instructors: dict[uuid.UUID, InstructorView]
+    locations: dict[uuid.UUID, LocationView]
+
+    @classmethod
+    def empty(cls, question: Question) -> Timetable:
+        """Nobody teaches."""
+        return cls(question, rules_of(question), (), {}, {}, {})
+
+    @property
+    def room_ids(self) -> set[uuid.UUID]:
+        """The rooms a lesson may take."""
+        return {room.id for place in self.places.values() for room in place.rooms}
+
+    def person(self, instructor_id: uuid.UUID) -> PersonSummary:
+        """An instructor as students see them."""
+        instructor = self.instructors[instructor_id]
+        return PersonSummary(instructor.id, instructor.name, instructor.image_url)
+
+    def place(self, location_id: uuid.UUID | None) -> PlaceSummary | None:
+        """A place as students see it; None for no location."""
+        if location_id is None:
+            return None
+        place = self.locations[location_id]
+        return PlaceSummary(place.id, place.slug, place.name, place.address, place.directions, place.time_zone)
 
 
-@dataclass(frozen=True, slots=True)
-class BusyTimes:
-    """Blocked time per instructor, buffers included, and the taught time of the student's own lessons."""
-
-    instructors: dict[uuid.UUID, list[Interval]] = field(default_factory=dict)
-    student: list[Interval] = field(default_factory=list)
-
-
-def rules_of(type: AppointmentTypeView, *, exempt: bool = False) -> Rules:  # noqa: A002 - the word for it
-    """Return the engine's rules of a type; ``exempt`` leaves out notice and horizon, as staff may."""
+def rules_of(question: Question, *, travel_minutes: int = 0) -> Rules:
+    """Return the engine's rules; ``travel_minutes`` is what counts when the question names none."""
+    type = question.type  # noqa: A001 - the word for it
+    unbounded = question.exempt or question.scheduling
+    at_students = type.location_mode == "students_place"
     return Rules(
-        duration_minutes=type.duration_minutes,
+        duration_minutes=question.duration_minutes or type.duration_minutes,
         buffer_before_minutes=type.buffer_before_minutes,
         buffer_after_minutes=type.buffer_after_minutes,
-        start_interval_minutes=type.start_interval_minutes,
-        minimum_notice_minutes=0 if exempt else type.minimum_notice_minutes,
-        horizon_days=_STAFF_HORIZON_DAYS if exempt else type.horizon_days,
+        # Staff put a class at whatever minute suits.
+        start_interval_minutes=1 if question.scheduling else type.start_interval_minutes,
+        minimum_notice_minutes=0 if unbounded else type.minimum_notice_minutes,
+        horizon_days=STAFF_HORIZON_DAYS if unbounded else type.horizon_days,
+        travel_minutes=0
+        if not at_students
+        else travel_minutes
+        if question.travel_minutes is None
+        else question.travel_minutes,
+        bookable_from=type.bookable_from,
+        bookable_until=type.bookable_until,
+        day_limit=type.day_limit,
+        week_limit=type.week_limit,
+        student_day_limit=None if question.scheduling else type.student_day_limit,
+        student_week_limit=None if question.scheduling else type.student_week_limit,
+        people=question.people or type.capacity,
     )
 
 
 async def timetable_of(
-    session: AsyncSession,
-    type: AppointmentTypeView,  # noqa: A002 - the word for it
-    *,
-    instructor_id: uuid.UUID | None = None,
-    location_id: uuid.UUID | None = None,
-    student_id: uuid.UUID | None = None,
+    session: AsyncSession, question: Question, *, from_: datetime, until: datetime
 ) -> Timetable:
-    """Read who teaches the type, narrowed to one instructor or location if asked for.
+    """Return the timetable of one question; see :func:`timetables_of`."""
+    return (await timetables_of(session, [question], from_=from_, until=until))[0]
+
+
+async def timetables_of(
+    session: AsyncSession, questions: Sequence[Question], *, from_: datetime, until: datetime
+) -> list[Timetable]:
+    """Read who teaches, for lessons that start in ``[from_, until)``; one timetable per question.
 
     Nobody is on the timetable of an archived type, and nobody teaches themselves.
     A window bound to a location counts only for lessons taught there, so never
-    for one online; a window without a location stands for the type's first one
-    by name, or for the one asked for.
+    for one online or at the student's; a window without a location stands for the
+    type's first one by name, or for the one asked for.
     """
-    wanted = {instructor_id} & set(type.instructor_ids) if instructor_id else set(type.instructor_ids)
-    wanted -= {student_id}
-    places: list[LocationView] = []
-    if type.location_mode == "in_person":
-        taught_at = set(type.location_ids)
-        places = [
-            place
-            for place in await appointments.list_locations(session)
-            if place.id in taught_at and location_id in (None, place.id)
+    facts = await _facts(session, questions, from_=from_, until=until + LONGEST_LESSON)
+    return [facts.timetable(question) for question in questions]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Everything read about a school for some questions."""
+
+    school_zone: str
+    travel_minutes: int
+    instructors: dict[uuid.UUID, InstructorView]
+    locations: dict[uuid.UUID, LocationView]
+    hours: Mapping[uuid.UUID, list[WindowView]]
+    exceptions: Mapping[uuid.UUID, Exceptions]
+    closed: Sequence[ClosedDays]
+    opens: Mapping[uuid.UUID, list[OpeningWindowView]]
+    rooms: Mapping[uuid.UUID, list[RoomView]]
+
+    def timetable(self, question: Question) -> Timetable:
+        """Put together what concerns one question."""
+        type = question.type  # noqa: A001 - the word for it
+        rules = rules_of(question, travel_minutes=self.travel_minutes)
+        teach = _teachers(question) & self.instructors.keys()
+        taught_at = [
+            at
+            for at in _taught_at(question, self.locations)
+            if question.room_id is None or any(room.id == question.room_id for room in self.rooms.get(at, ()))
         ]
-    elsewhere = not places and (type.location_mode == "in_person" or location_id is not None)
-    if type.archived_at or elsewhere or not wanted:
-        return Timetable((), {}, {})
-    instructors = await tenants.instructors_by_id(session, wanted)
-    hours = await scheduling.hours_of_many(session, list(instructors))
-    known = {place.id for place in places}
-    fallback = places[0].id if places else None
-    return Timetable(
-        schedules=tuple(
-            Schedule(
-                instructor_id=instructor.id,
-                time_zone=instructor.time_zone,
-                windows=tuple(_windows(hours.get(instructor.id, ()), known, fallback)),
-            )
-            for instructor in instructors.values()
-        ),
-        people={
-            instructor.id: PersonSummary(instructor.id, instructor.name, instructor.image_url)
-            for instructor in instructors.values()
-        },
-        places={
-            place.id: PlaceSummary(
-                place.id, place.slug, place.name, place.address, place.directions, place.time_zone
-            )
-            for place in places
-        },
+        places: dict[uuid.UUID | None, Place] = {at: self._place(question, at) for at in taught_at}
+        if type.location_mode != "in_person" and question.location_id is None:
+            closed = (Closure(c.starts_on, c.ends_on) for c in self.closed if c.location_id is None)
+            places = {None: Place(self.school_zone, closures=tuple(closed))}
+        known, fallback = set(taught_at), taught_at[0] if taught_at else None
+        schedules = (
+            self._schedule(self.instructors[member_id], question, known, fallback)
+            for member_id in sorted(teach)
+            if places and not type.archived_at and not question.wants_a_seat
+        )
+        return Timetable(question, rules, tuple(schedules), places, self.instructors, self.locations)
+
+    def _place(self, question: Question, location_id: uuid.UUID) -> Place:
+        rooms = self.rooms.get(location_id, ())
+        wanted = [room for room in rooms if question.room_id in (None, room.id)]
+        return Place(
+            time_zone=self.locations[location_id].time_zone,
+            opens=tuple(
+                Window(window.weekday, window.starts_minute, window.ends_minute)
+                for window in self.opens.get(location_id, ())
+            ),
+            closures=tuple(
+                Closure(closed.starts_on, closed.ends_on)
+                for closed in self.closed
+                if closed.location_id in (None, location_id)
+            ),
+            rooms=tuple(Room(room.id, room.capacity) for room in wanted),
+        )
+
+    def _schedule(
+        self,
+        instructor: InstructorView,
+        question: Question,
+        known: set[uuid.UUID],
+        fallback: uuid.UUID | None,
+    ) -> Schedule:
+        weekly = _at(self.hours.get(instructor.id, ()), known, fallback)
+        differing = self.exceptions.get(instructor.id) or Exceptions({}, [])
+        last_day = question.type.qualified_until.get(instructor.id)
+        return Schedule(
+            instructor_id=instructor.id,
+            time_zone=instructor.time_zone,
+            windows=tuple(Window(w.weekday, w.starts_minute, w.ends_minute, at) for w, at in weekly),
+            overrides={
+                on: tuple(Hours(w.starts_minute, w.ends_minute, at) for w, at in _at(windows, known, fallback))
+                for on, windows in differing.overrides.items()
+            },
+            time_off=tuple(
+                (zones.to_instant(off.starts_at), zones.to_instant(off.ends_at)) for off in differing.time_off
+            ),
+            qualified_until=None if last_day is None else _end_of(self.school_zone, last_day),
+            day_limit=instructor.day_limit,
+            week_limit=instructor.week_limit,
+        )
+
+
+async def _facts(
+    session: AsyncSession, questions: Sequence[Question], *, from_: datetime, until: datetime
+) -> _Facts:
+    asked = [question for question in questions if not question.type.archived_at and _teachers(question)]
+    free_hours = [question for question in asked if not question.wants_a_seat]
+    in_person = {
+        location_id
+        for question in free_hours
+        if question.type.location_mode == "in_person"
+        for location_id in question.type.location_ids
+    }
+    teachers = sorted({member_id for question in free_hours for member_id in _teachers(question)})
+    school = await tenants.get_organization(session) if asked else None
+    locations = await appointments.list_locations(session, include_archived=True) if asked else []
+    rooms: defaultdict[uuid.UUID, list[RoomView]] = defaultdict(list)
+    for room in await appointments.list_rooms(session, location_ids=in_person) if in_person else ():
+        rooms[room.location_id].append(room)
+    return _Facts(
+        school_zone=school.time_zone if school else "UTC",
+        travel_minutes=school.default_travel_minutes if school else 0,
+        instructors={view.id: view for view in await tenants.list_instructors(session)} if asked else {},
+        locations={place.id: place for place in locations},
+        hours=await scheduling.hours_of_many(session, teachers),
+        exceptions=await scheduling.exceptions_of_many(session, teachers, from_=from_, until=until),
+        closed=await scheduling.closed_days(session, from_=from_, until=until) if teachers else (),
+        opens=await scheduling.opening_hours_of_many(session, in_person),
+        rooms=rooms,
     )
 
 
-def _windows(
-    hours: Iterable[WindowView], known: set[uuid.UUID], fallback: uuid.UUID | None
-) -> Iterable[Window]:
-    for window in hours:
-        if window.location_id is None or window.location_id in known:
-            at = window.location_id or fallback
-            yield Window(window.weekday, window.starts_minute, window.ends_minute, at)
+def _teachers(question: Question) -> set[uuid.UUID]:
+    qualified = set(question.type.instructor_ids)
+    return (qualified & {question.instructor_id} if question.instructor_id else qualified) - {
+        question.student_id
+    }
 
 
-# Bounds on both sides of a btree.  `during && …` would be the natural question,
-# but under a row-level policy the planner does not push it into an index.
-_INSTRUCTORS_BUSY = text("""
-select instructor_id, floor(extract(epoch from blocked_from))::bigint,
-       ceil(extract(epoch from blocked_until))::bigint
-from sessions
-where instructor_id = any(:instructor_ids) and starts_at >= :earliest and starts_at < :latest
-  and blocked_until > :from and cancelled_at is null
-""")
-_STUDENT_BUSY = text("""
-select floor(extract(epoch from starts_at))::bigint, ceil(extract(epoch from ends_at))::bigint
-from bookings
-where student_id = :student_id and starts_at >= :earliest and starts_at < :latest
-  and ends_at > :from and cancelled_at is null
-""")
-
-
-async def busy_times(
-    session: AsyncSession,
-    timetable: Timetable,
-    rules: Rules,
-    *,
-    from_: datetime,
-    until: datetime,
-    student_id: uuid.UUID | None = None,
-) -> BusyTimes:
-    """Read what is booked around lessons that start in ``[from_, until)``; a fresh look every time."""
-    busy = BusyTimes()
-    if timetable.schedules:
-        rows = await session.execute(
-            _INSTRUCTORS_BUSY,
-            {
-                "instructor_ids": list(timetable.people),
-                "from": from_ - timedelta(seconds=rules.buffer_before),
-                "earliest": from_ - timedelta(seconds=rules.buffer_before) - LONGEST_LESSON - LONGEST_BUFFER,
-                "latest": until + timedelta(seconds=rules.duration + rules.buffer_after) + LONGEST_BUFFER,
-            },
-        )
-        for instructor_id, start, end in rows:
-            busy.instructors.setdefault(instructor_id, []).append((start, end))
-    if student_id is not None:
-        rows = await session.execute(
-            _STUDENT_BUSY,
-            {
-                "student_id": student_id,
-                "from": from_,
-                "earliest": from_ - LONGEST_LESSON,
-                "latest": until + timedelta(seconds=rules.duration),
-            },
-        )
-        busy.student.extend((start, end) for start, end in rows)
-    return busy
-
-
-def slot_views(timetable: Timetable, slots: Iterable[Slot]) -> list[SlotView]:
-    """Return slots, which come sorted by start, as one view per time and place with everybody free at it."""
-    grouped: dict[tuple[datetime, uuid.UUID | None], list[Slot]] = {}
-    for slot in slots:
-        grouped.setdefault((slot.starts_at, slot.location_id), []).append(slot)
-    views = [
-        SlotView(
-            starts_at=starts_at,
-            ends_at=group[0].ends_at,
-            location=timetable.places[location_id] if location_id else None,
-            instructors=sorted(
-                (timetable.people[slot.instructor_id] for slot in group), key=lambda p: (p.name, p.id)
-            ),
-        )
-        for (starts_at, location_id), group in grouped.items()
+def _taught_at(question: Question, locations: Mapping[uuid.UUID, LocationView]) -> list[uuid.UUID]:
+    if question.type.location_mode != "in_person":
+        return []
+    taught_at = set(question.type.location_ids)
+    return [
+        place.id
+        for place in locations.values()
+        if place.id in taught_at and not place.archived_at and question.location_id in (None, place.id)
     ]
-    return sorted(views, key=lambda view: (view.starts_at, view.location.name if view.location else ""))
+
+
+def _at(
+    windows: Iterable[_AnyWindow], known: set[uuid.UUID], fallback: uuid.UUID | None
+) -> Iterator[tuple[_AnyWindow, uuid.UUID | None]]:
+    for window in windows:
+        if window.location_id is None or window.location_id in known:
+            yield window, window.location_id or fallback
+
+
+def _end_of(time_zone: str, day: date) -> int | None:
+    # Years at the ends of the calendar have no next day to compute with, and mean always and never.
+    if day.year >= 9000:
+        return None
+    return zones.closing(time_zone, max(day, date(1970, 1, 1)).toordinal(), 1440)

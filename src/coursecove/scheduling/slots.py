@@ -1,254 +1,234 @@
 """The slot engine: one set of rules that offers a time and accepts it.
 
 Everything `offers` lists, `accepts` accepts; everything `accepts` refuses, `offers` does not list. Both ask the
-same functions below. Source of the rules: "Scheduling semantics" of the product description.
+same functions. Source of the rules: "Scheduling semantics" of the product description.
 
 - Intervals are half-open. Instants outside are aware datetimes, answers are UTC; inside they are whole seconds.
 - Hours are wall-clock minutes in the schedule's zone. The *taught* time lies within one window. Windows of one
-  weekday and one location that touch or overlap count as one window; windows never join across midnight or
-  between locations.
+  day and one location that touch or overlap count as one window; windows never join across midnight or
+  between locations. An override replaces the windows of its date; a closure closes it whatever they say.
 - Starts are anchored to the start of that joined window (12:00-13:00 with 13:00-14:00 and 45 minutes: 12:00 and
-  12:45) and follow one another in elapsed time.
+  12:45) and follow one another in elapsed time. Opening hours, time off and closures only take starts away.
 - Daylight saving: an edge in a gap moves to the change; a window that meets a repeated hour spans both passes.
-- Buffers keep neighbours apart (gap at least the one's after plus the other's before) and may reach past the
-  edges of a window: nobody needs a break from a closed door.
-- Minimum notice is elapsed time; the horizon counts whole local days of the schedule's zone, the last one
-  included.
+- Buffers, and the way to a student, keep lessons apart (gap at least the one's after plus the other's before).
+  They may reach past the edges of a window, into time off, into a closed day: nobody needs a break from a
+  closed door. A room is taken for as long as its instructor.
+- The taught time meets no closed day of the place, no closed hour of the place, no time off.
+- Minimum notice is elapsed time; horizon and term count whole local days of the schedule's zone, the last one
+  included. A qualification is asked at the start of the lesson. For limits, a lesson counts in the local day
+  and the ISO week of its start.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from functools import lru_cache
 from heapq import nsmallest
 from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from coursecove.scheduling import zones
+from coursecove.scheduling.candidates import (
+    LocalHours,
+    candidates,
+    closures,
+    grids,
+    hours_of,
+    location_order,
+    shut,
+    shut_hours,
+)
+from coursecove.scheduling.intervals import Interval, common, meets, union, without
+from coursecove.scheduling.limits import Reach, full_periods, reasons_of_reach, students_full_periods
+from coursecove.scheduling.rules import (
+    Booked,
+    Openings,
+    Place,
+    Places,
+    Reason,
+    Refusal,
+    Room,
+    Rules,
+    Schedule,
+    Seats,
+    Slot,
+)
 from coursecove.scheduling.zones import DAY, MINUTE
 
-Interval = tuple[int, int]
-"""A half-open interval in whole seconds since 1970 UTC; an empty one blocks nothing."""
-
-Busy = Mapping[UUID, Sequence[Interval]]
-"""Blocked time per instructor, in any order: each interval already carries its own appointment's buffers."""
-
 _MIDNIGHT = 1440
-_LONGEST_HORIZON_DAYS = 36_500
-
-# Openings of a weekday: pairs of wall-clock minutes, apart from one another and in order. Monday is the first
-# of seven.
-_Day = tuple[tuple[int, int], ...]
-_Week = tuple[_Day, ...]
-
-
-class Rules(Struct, frozen=True):
-    """What an appointment type asks of a time. ValueError when a number makes no sense.
-
-    A start interval of None means one duration. A horizon of 0 days means today only.
-    """
-
-    duration_minutes: int
-    buffer_before_minutes: int = 0
-    buffer_after_minutes: int = 0
-    start_interval_minutes: int | None = None
-    minimum_notice_minutes: int = 0
-    horizon_days: int = 60
-
-    def __post_init__(self) -> None:
-        if self.duration_minutes <= 0:
-            _refuse("a lesson lasts at least a minute")
-        if self.start_interval_minutes is not None and self.start_interval_minutes <= 0:
-            _refuse("starts are at least a minute apart")
-        if min(self.buffer_before_minutes, self.buffer_after_minutes, self.minimum_notice_minutes) < 0:
-            _refuse("buffers and notice cannot be negative")
-        if not 0 <= self.horizon_days <= _LONGEST_HORIZON_DAYS:
-            _refuse(f"the horizon is 0 to {_LONGEST_HORIZON_DAYS} days")
-
-    @property
-    def duration(self) -> int:
-        """Seconds taught."""
-        return self.duration_minutes * MINUTE
-
-    @property
-    def buffer_before(self) -> int:
-        """Seconds kept free before the lesson."""
-        return self.buffer_before_minutes * MINUTE
-
-    @property
-    def buffer_after(self) -> int:
-        """Seconds kept free after the lesson."""
-        return self.buffer_after_minutes * MINUTE
-
-    @property
-    def start_interval(self) -> int:
-        """Seconds from one possible start to the next."""
-        minutes = self.duration_minutes if self.start_interval_minutes is None else self.start_interval_minutes
-        return minutes * MINUTE
-
-
-class Window(Struct, frozen=True):
-    """Weekly hours: `weekday` is ISO (Monday 1), minutes count from midnight, 1440 is the next midnight.
-
-    The caller leaves out windows at locations the appointment type is not taught at. ValueError when out of
-    range.
-    """
-
-    weekday: int
-    starts_minute: int
-    ends_minute: int
-    location_id: UUID | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.weekday <= 7:
-            _refuse("a weekday is 1 (Monday) to 7 (Sunday)")
-        if not 0 <= self.starts_minute < self.ends_minute <= _MIDNIGHT:
-            _refuse("hours start before they end, within 0 to 1440")
-
-
-class Schedule(Struct, frozen=True):
-    """An instructor's weekly hours, meant in `time_zone` (an IANA name). One schedule per instructor."""
-
-    instructor_id: UUID
-    time_zone: str
-    windows: tuple[Window, ...]
-
-
-class Openings(Struct, frozen=True):
-    """Free starts of one instructor at one location: instants, ascending, without repeats. See `slots`."""
-
-    instructor_id: UUID
-    location_id: UUID | None
-    starts: Sequence[int]
-
-
-class Slot(Struct, frozen=True, gc=False):
-    """A bookable time in UTC: taught from `starts_at` to `ends_at`, blocked, buffers included, around it."""
-
-    starts_at: datetime
-    ends_at: datetime
-    blocked_from: datetime
-    blocked_until: datetime
-    instructor_id: UUID
-    location_id: UUID | None
-
-
-class Reason(StrEnum):
-    """Why a time is refused. When several apply, the first in this order is given."""
-
-    TOO_SOON = "too_soon"
-    TOO_FAR = "too_far"
-    OUTSIDE_HOURS = "outside_hours"
-    NOT_ON_GRID = "not_on_grid"
-    # Before TAKEN: a student who sends the form twice meets their own lesson, not somebody else's.
-    STUDENT_BUSY = "student_busy"
-    TAKEN = "taken"
-
-
-class Refusal(Struct, frozen=True):
-    """The answer of `accepts` to a time that cannot be booked."""
-
-    reason: Reason
+_ALWAYS, _NEVER = -(1 << 62), 1 << 62
+_ORDER = {reason: position for position, reason in enumerate(Reason)}
+_NOWHERE = LocalHours(None, ((),) * 7, {})
 
 
 def offers(
     rules: Rules,
     schedules: Iterable[Schedule],
-    busy: Busy,
+    booked: Booked,
     *,
+    places: Places | None = None,
     from_: datetime,
     until: datetime,
     now: datetime,
-    student_busy: Sequence[Interval] = (),
 ) -> list[Slot]:
     """Every bookable time that starts in [from_, until), by start, then instructor, then location.
 
-    `student_busy` is the student's own taught time, without buffers. ValueError for a datetime without a zone.
+    With `places`, hours at other locations do not count. ValueError for a datetime without a zone.
     """
-    found = offer_starts(rules, schedules, busy, from_=from_, until=until, now=now, student_busy=student_busy)
-    return slots(rules, found)
+    return slots(
+        rules, offer_starts(rules, schedules, booked, places=places, from_=from_, until=until, now=now)
+    )
 
 
 def offer_starts(
     rules: Rules,
     schedules: Iterable[Schedule],
-    busy: Busy,
+    booked: Booked,
     *,
+    places: Places | None = None,
     from_: datetime,
     until: datetime,
     now: datetime,
-    student_busy: Sequence[Interval] = (),
 ) -> list[Openings]:
     """The answer of `offers` before an object is made per time: for long ranges and for `free_days`."""
     first, stop, now_at = zones.to_instant(from_), zones.to_instant(until), zones.to_instant(now)
-    student = sorted(student_busy)
+    taught, before, after = rules.duration, rules.before, rules.duration + rules.after
+    student = sorted(booked.student)
+    farthest = now_at + (rules.horizon_days + 2) * DAY  # a whole local day more than any zone needs
+    of_places = _PlacesOfOneQuestion(rules, booked, max(first, now_at), min(stop, farthest))
     found: list[Openings] = []
     for schedule in schedules:
-        earliest, latest = _bounds(rules, schedule.time_zone, now_at)
-        earliest, latest = max(earliest, first), min(latest, stop)
+        reach = Reach(rules, schedule.time_zone, now_at)
+        earliest = max(first, now_at, reach.soonest, reach.term_from)
+        latest = min(stop, reach.farthest, reach.term_until)
+        if schedule.qualified_until is not None:
+            latest = min(latest, schedule.qualified_until)
         if earliest >= latest:
             continue
-        blocked = sorted(busy.get(schedule.instructor_id, ()))
-        days = (zones.utc_day(earliest) - 1, zones.utc_day(latest) + 1)  # local days differ by one at most
-        for location_id, week in _weeks(schedule.windows):
-            starts = _candidates(rules, week, schedule.time_zone, *days)
+        blocked = sorted(booked.instructors.get(schedule.instructor_id, ()))
+        away = sorted([*student, *schedule.time_off]) if schedule.time_off else student
+        full = full_periods(rules, schedule, booked)
+        days = {
+            "first": zones.utc_day(earliest) - 1,
+            "last": zones.utc_day(latest) + 1,
+        }  # differ by one at most
+        for hours in hours_of(schedule):
+            place = _place(places, hours.location_id)
+            if place is UNSET:
+                continue
+            starts = candidates(rules, hours, schedule.time_zone, place, **days)
             starts = starts[bisect_left(starts, earliest) : bisect_left(starts, latest)]
-            free = _beside_lessons(rules, starts, blocked)
-            free = _beside_students_lessons(rules, free, student)
-            if free:
-                found.append(Openings(schedule.instructor_id, location_id, free))
+            if place is not None:
+                closed, roomless = of_places.ask(hours.location_id, place, schedule.time_zone)
+                if closed and starts:
+                    starts = without(starts, closed, before=0, after=taught)
+                if roomless and starts:
+                    starts = without(starts, roomless, before=0, after=1)
+            for busy, kept_before, kept_after in ((full, 0, 1), (away, 0, taught), (blocked, before, after)):
+                if busy and starts:
+                    starts = without(starts, busy, before=kept_before, after=kept_after)
+            if starts:
+                found.append(Openings(schedule.instructor_id, hours.location_id, starts))
     return found
 
 
 def accepts(
     rules: Rules,
     schedule: Schedule,
-    busy: Busy,
+    booked: Booked,
     starts_at: datetime,
     *,
+    places: Places | None = None,
     now: datetime,
-    student_busy: Sequence[Interval] = (),
     location_id: UUID | UnsetType | None = UNSET,
+    passing: frozenset[Reason] = frozenset(),
 ) -> Slot | Refusal:
-    """The slot that starts then, or why there is none. ValueError for a datetime without a zone.
+    """The slot that starts then, or every rule against it. ValueError for a datetime without a zone.
 
-    `location_id` matters to an instructor whose hours at two locations overlap; left unset, the lowest one that
-    fits is given. Staff who are exempt from the notice pass rules without it.
+    `passing` names the rules that are not to stop it (`EXEMPT`, `OVERRIDABLE`); those that would have are
+    named on the slot. Left unset, the location is the one with the fewest of them, and the lowest among those.
+    Nothing lets a lesson start within a minute.
     """
     start = zones.to_instant(starts_at)
-    earliest, latest = _bounds(rules, schedule.time_zone, zones.to_instant(now))
-    if start < earliest:
-        return Refusal(Reason.TOO_SOON)
-    if start >= latest:
-        return Refusal(Reason.TOO_FAR)
-    held = [
-        (at, grid)
-        for at, week in _weeks(schedule.windows)
-        if location_id is UNSET or location_id == at
-        for day in range(zones.utc_day(start) - 1, zones.utc_day(start) + 2)
-        for grid in _grids(rules, week, schedule.time_zone, day)
-        if grid and grid.start <= start < grid.stop
+    whole = not starts_at.microsecond and start % MINUTE == 0
+    if not whole:
+        passing = passing - {Reason.NOT_ON_GRID}
+    hours_at = {hours.location_id: hours for hours in hours_of(schedule)}
+    locations = {location_id} if location_id is not UNSET else {None} if places is None else set(places)
+    if location_id is UNSET and places is None and hours_at:
+        locations = set(hours_at)
+    broken = {
+        at: _broken(
+            rules,
+            schedule,
+            booked,
+            hours_at.get(at, _NOWHERE),
+            _place(places, at),
+            start,
+            zones.to_instant(now),
+            whole,
+        )
+        for at in sorted(locations, key=location_order)
+    }
+    passable = [at for at, reasons in broken.items() if passing.issuperset(reasons)]
+    if not passable:
+        # Of several places, the one that came closest.
+        return Refusal(
+            max(broken.values(), key=lambda reasons: _ORDER[reasons[0]], default=(Reason.OUTSIDE_HOURS,))
+        )
+    at = min(passable, key=lambda at: len(broken[at]))
+    [slot] = slots(rules, [Openings(schedule.instructor_id, at, (start,))])
+    place = _place(places, at)
+    return Slot(
+        slot.starts_at,
+        slot.ends_at,
+        slot.blocked_from,
+        slot.blocked_until,
+        slot.instructor_id,
+        slot.location_id,
+        tuple(_free_rooms(rules, place, booked, start)) if isinstance(place, Place) else (),
+        broken[at],
+    )
+
+
+def offer_seats(
+    rules: Rules, classes: Iterable[Seats], booked: Booked, *, from_: datetime, until: datetime, now: datetime
+) -> list[Seats]:
+    """The classes on the calendar that start in [from_, until) and have a seat to book, by start.
+
+    Notice, horizon, term, the student's other lessons and limits count as for any lesson; hours do not, because
+    staff put the class there.
+    """
+    first, stop = zones.to_instant(from_), zones.to_instant(until)
+    free = (
+        seats
+        for seats in classes
+        if first <= seats.starts_at < stop
+        and not isinstance(accepts_seat(rules, seats, booked, now=now), Refusal)
+    )
+    return sorted(free, key=lambda seats: (seats.starts_at, seats.instructor_id, seats.session_id))
+
+
+def accepts_seat(
+    rules: Rules, seats: Seats, booked: Booked, *, now: datetime, passing: frozenset[Reason] = frozenset()
+) -> tuple[Reason, ...] | Refusal:
+    """The rules that were passed for a seat of this class (mostly none), or every rule against it."""
+    start, now_at = seats.starts_at, zones.to_instant(now)
+    checks = [
+        *reasons_of_reach(Reach(rules, seats.time_zone, now_at), start, now_at),
+        (Reason.LIMIT_REACHED, meets(students_full_periods(rules, seats.time_zone, booked), start, start + 1)),
+        (Reason.STUDENT_BUSY, meets(booked.student, start, seats.ends_at)),
+        (Reason.FULL, seats.left <= 0),
     ]
-    if not held:
-        return Refusal(Reason.OUTSIDE_HOURS)
-    # A fraction of a second was rounded up to reach `start`; no start has one.
-    matching = [] if starts_at.microsecond else [at for at, grid in held if start in grid]
-    if not matching:
-        return Refusal(Reason.NOT_ON_GRID)
-    if not _beside_students_lessons(rules, (start,), sorted(student_busy)):
-        return Refusal(Reason.STUDENT_BUSY)
-    if not _beside_lessons(rules, (start,), sorted(busy.get(schedule.instructor_id, ()))):
-        return Refusal(Reason.TAKEN)
-    return slots(rules, [Openings(schedule.instructor_id, matching[0], (start,))])[0]
+    reasons = tuple(reason for reason, is_broken in checks if is_broken)
+    return reasons if passing.issuperset(reasons) else Refusal(reasons)
 
 
 def slots(rules: Rules, openings: Iterable[Openings]) -> list[Slot]:
     """Openings as slots, sorted like `offers` (no location comes first); `rules` are those that found them."""
-    groups = sorted(openings, key=lambda group: (group.instructor_id, *_location_order(group.location_id)))
-    before, taught = timedelta(seconds=rules.buffer_before), timedelta(seconds=rules.duration)
-    blocked = taught + timedelta(seconds=rules.buffer_after)
+    groups = sorted(openings, key=lambda group: (group.instructor_id, *location_order(group.location_id)))
+    before, taught = timedelta(seconds=rules.before), timedelta(seconds=rules.duration)
+    blocked = taught + timedelta(seconds=rules.after)
     made = []
     for start, index in sorted((start, index) for index, group in enumerate(groups) for start in group.starts):
         at, group = zones.to_datetime(start), groups[index]
@@ -277,91 +257,104 @@ def nearest(found: Iterable[Slot], wanted: datetime, count: int, *, now: datetim
     return nsmallest(count, ahead, key=lambda slot: (abs(slot.starts_at - wanted), slot.starts_at))
 
 
-def _bounds(rules: Rules, time_zone: str, now: int) -> Interval:
-    """The instants between which a lesson may start: notice and horizon."""
-    last_day = zones.local_day(time_zone, now) + rules.horizon_days
-    return now + rules.minimum_notice_minutes * MINUTE, zones.closing(time_zone, last_day, _MIDNIGHT)
+class _PlacesOfOneQuestion:
+    """What the places take away, found once for all instructors."""
+
+    def __init__(self, rules: Rules, booked: Booked, first: int, stop: int) -> None:
+        self._rules, self._booked = rules, booked
+        self._bounds = (first, stop + rules.duration)
+        self._closed: dict[tuple[UUID | None, str | None], list[Interval]] = {}
+        self._roomless: dict[UUID | None, list[Interval]] = {}
+
+    def ask(
+        self, location_id: UUID | None, place: Place, time_zone: str
+    ) -> tuple[list[Interval], list[Interval]]:
+        """When nothing may be taught at the place, and the starts for which no room would be free."""
+        key = (location_id, time_zone if place.time_zone == time_zone else None)
+        if key not in self._closed:
+            self._closed[key] = shut(place, time_zone, *self._bounds) if place.closures or place.opens else []
+        if location_id not in self._roomless:
+            self._roomless[location_id] = _roomless(self._rules, place, self._booked) if place.rooms else []
+        return self._closed[key], self._roomless[location_id]
 
 
-@lru_cache(maxsize=1024)
-def _weeks(windows: tuple[Window, ...]) -> tuple[tuple[UUID | None, _Week], ...]:
-    """Joined windows per location, in the order of the locations."""
-    days: dict[UUID | None, list[list[tuple[int, int]]]] = {}
-    for window in sorted(windows, key=lambda window: window.starts_minute):
-        day = days.setdefault(window.location_id, [[] for _ in range(7)])[window.weekday - 1]
-        if day and window.starts_minute <= day[-1][1]:
-            day[-1] = (day[-1][0], max(day[-1][1], window.ends_minute))
-        else:
-            day.append((window.starts_minute, window.ends_minute))
-    return tuple((at, tuple(tuple(day) for day in days[at])) for at in sorted(days, key=_location_order))
+def _place(places: Places | None, location_id: UUID | None) -> Place | UnsetType | None:
+    """The place; None when places do not matter, UNSET when this one is not among those that do."""
+    return None if places is None else places.get(location_id, UNSET)
 
 
-def _location_order(location_id: UUID | None) -> tuple[bool, int]:
-    return (False, 0) if location_id is None else (True, location_id.int)
+def _broken(
+    rules: Rules,
+    schedule: Schedule,
+    booked: Booked,
+    hours: LocalHours,
+    place: Place | UnsetType | None,
+    start: int,
+    now: int,
+    whole: bool,
+) -> tuple[Reason, ...]:
+    """Every rule that a lesson from `start` on would break, in the order of `Reason`."""
+    end, around = start + rules.duration, range(zones.utc_day(start) - 1, zones.utc_day(start) + 2)
+    held = [
+        grid
+        for day in around
+        for grid in grids(rules, hours, schedule.time_zone, day)
+        if grid and grid.start <= start < grid.stop
+    ]
+    elsewhere = shut_by_day = hours_shut = roomless = False
+    if isinstance(place, Place):
+        near = (around[0], around[-1] + 1)
+        shut_by_day = meets(closures(place, *near), start, end)
+        hours_shut = meets(shut_hours(place, *near), start, end)
+        roomless = bool(place.rooms) and not _free_rooms(rules, place, booked, start)
+    elif place is UNSET:
+        elsewhere = True
+    until = schedule.qualified_until
+    checks = [
+        *reasons_of_reach(Reach(rules, schedule.time_zone, now), start, now),
+        (Reason.NOT_QUALIFIED, until is not None and start >= until),
+        (Reason.CLOSED, shut_by_day),
+        (Reason.OUTSIDE_HOURS, elsewhere or not held),
+        (Reason.LOCATION_CLOSED, hours_shut),
+        (Reason.TIME_OFF, meets(schedule.time_off, start, end)),
+        (Reason.NOT_ON_GRID, not whole or (bool(held) and not any(start in grid for grid in held))),
+        (Reason.LIMIT_REACHED, meets(full_periods(rules, schedule, booked), start, start + 1)),
+        # Buffers are the instructor's: a student may walk from one lesson straight into the next.
+        (Reason.STUDENT_BUSY, meets(booked.student, start, end)),
+        (
+            Reason.TAKEN,
+            meets(booked.instructors.get(schedule.instructor_id, ()), start - rules.before, end + rules.after),
+        ),
+        (Reason.NO_ROOM, roomless),
+    ]
+    return tuple(reason for reason, is_broken in checks if is_broken)
 
 
-def _grid(opening: int, closing: int, rules: Rules) -> range:
-    """Where a lesson may start in one window; the stop follows the last instant at which it fits."""
-    return range(opening, closing - rules.duration + 1, rules.start_interval)
+def _rooms_that_hold(rules: Rules, place: Place) -> list[Room]:
+    """The rooms that are large enough, the best first: a small one, so that the large ones stay for classes."""
+    return sorted(
+        (room for room in place.rooms if room.capacity >= rules.people), key=lambda room: room.capacity
+    )
 
 
-def _grids(rules: Rules, week: _Week, time_zone: str, day: int) -> list[range]:
-    """Per window of a local day the instants at which a lesson may start; a range is empty if none fits."""
+def _free_rooms(rules: Rules, place: Place, booked: Booked, start: int) -> list[UUID]:
+    begin, end = start - rules.before, start + rules.duration + rules.after
     return [
-        _grid(zones.opening(time_zone, day, start), zones.closing(time_zone, day, end), rules)
-        for start, end in week[(day - 1) % 7]  # ordinal 1 is a Monday
+        room.id
+        for room in _rooms_that_hold(rules, place)
+        if not meets(booked.rooms.get(room.id, ()), begin, end)
     ]
 
 
-def _candidates(rules: Rules, week: _Week, time_zone: str, first: int, last: int) -> list[int]:
-    """Every start the hours allow in the weeks that hold these local days, ascending, without repeats."""
-    # In a week without a change of clocks every start is a constant away from Monday's midnight. Asking for
-    # each day instead made a year five times slower.
-    pattern = [
-        at
-        for index, day in enumerate(week)
-        for start, end in day
-        for at in _grid(index * DAY + start * MINUTE, index * DAY + end * MINUTE, rules)
-    ]
-    starts: list[int] = []
-    for monday in range(first - (first - 1) % 7, last + 1, 7):
-        midnight = zones.plain_week(time_zone, monday)
-        if midnight is not None:
-            starts += [midnight + at for at in pattern]
-            continue
-        grids = [grid for day in range(monday, monday + 7) for grid in _grids(rules, week, time_zone, day)]
-        # A set, because windows that both meet a repeated hour run into one another there.
-        starts += sorted({at for grid in grids for at in grid})
-    return starts
-
-
-def _beside_lessons(rules: Rules, starts: Sequence[int], blocked: Sequence[Interval]) -> Sequence[int]:
-    return _without(starts, blocked, before=rules.buffer_before, after=rules.duration + rules.buffer_after)
-
-
-def _beside_students_lessons(
-    rules: Rules, starts: Sequence[int], student_busy: Sequence[Interval]
-) -> Sequence[int]:
-    # Buffers are the instructor's: a student may walk from one lesson straight into the next.
-    return _without(starts, student_busy, before=0, after=rules.duration)
-
-
-def _without(starts: Sequence[int], busy: Sequence[Interval], *, before: int, after: int) -> Sequence[int]:
-    """The starts whose [start - before, start + after) meets nothing busy; both sequences ascend."""
-    if not busy:
-        return starts
-    free: list[int] = []
-    position = 0
-    for begin, end in busy:
-        if end <= begin:
-            continue
-        hit = bisect_right(starts, begin - after, position)
-        if hit > position:
-            free += starts[position:hit]
-        position = bisect_left(starts, end + before, hit)
-    free += starts[position:]
-    return free
-
-
-def _refuse(message: str) -> None:
-    raise ValueError(message)
+def _roomless(rules: Rules, place: Place, booked: Booked) -> list[Interval]:
+    """The starts for which every room that is large enough is taken."""
+    taken: list[Interval] | None = None
+    held = [booked.rooms.get(room.id, ()) for room in _rooms_that_hold(rules, place)]
+    before, after = rules.before, rules.duration + rules.after
+    # The emptiest room first: often it ends the search.
+    for busy in sorted(held, key=len):
+        of_room = union((begin - after + 1, end + before) for begin, end in busy if begin < end)
+        taken = of_room if taken is None else common(taken, of_room)
+        if not taken:
+            return []
+    return [(_ALWAYS, _NEVER)] if taken is None else taken
