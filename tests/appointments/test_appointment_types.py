@@ -264,13 +264,23 @@ async def test_numbers_out_of_bounds_are_all_named_at_once(harmony: NewSchool) -
         minimum_notice_minutes=86401,
         horizon_days=0,
         cancellation_notice_minutes=-1,
+        reschedule_notice_minutes=86401,
+        most_reschedules=101,
+        approve_within_minutes=14,
+        capacity=1001,
+        further_durations_minutes=[30, 721],
+        day_limit=0,
+        week_limit=501,
+        student_day_limit=101,
+        student_week_limit=0,
         location_mode="online",
         price_cents=-1,
     )
     async with harmony.open() as session:
         with pytest.raises(Invalid) as refusal:
             await service.create_type(session, wrong, by=harmony["Clara"])
-    unbounded = {"location_mode", "location_ids", "instructor_ids", "published"}
+    unbounded = {"location_mode", "location_ids", "instructor_ids", "published", "kind", "visibility"}
+    unbounded |= {"bookable_from", "bookable_until", "requires_approval"}
     assert set(refusal.value.fields) == set(wrong.__struct_fields__) - unbounded
     assert refusal.value.fields["duration_minutes"] == "Enter a whole number from 5 to 720 minutes."
     assert refusal.value.fields["name"] == "Fill this in."

@@ -1,15 +1,18 @@
 import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from coursecove.appointments import service
-from coursecove.appointments.errors import NotAnInstructor
+from coursecove.appointments.errors import NotAnInstructor, NotQualified
 from coursecove.appointments.schemas import AppointmentTypeCreate, AppointmentTypeUpdate
 from coursecove.errors import Invalid, NotFound
 from coursecove.events import Event
 from coursecove.tenants import service as tenants
-from tests.appointments.schools import NewSchool
+from tests.appointments.schools import NewSchool, statements_sent
 
 pytestmark = pytest.mark.anyio
 
@@ -96,3 +99,110 @@ async def test_a_qualification_for_an_archived_type_sleeps_and_comes_back(harmon
         assert await service.set_qualifications(session, harmony["Ida"].id, [], by=harmony["Clara"]) == []
         await service.restore_type(session, piano.id, by=harmony["Clara"])
         assert await service.qualifications_of(session, harmony["Ida"].id) == [piano.id]
+
+
+async def test_a_qualification_holds_up_to_and_including_its_last_day_in_the_schools_zone(
+    harmony: NewSchool, travel: Callable[[datetime], None]
+) -> None:
+    ida, tomas = harmony["Ida"], harmony["Tomás"]
+    async with harmony.open() as session:
+        piano = await service.create_type(
+            session,
+            msgspec.structs.replace(online("Piano"), instructor_ids=[ida.id, tomas.id]),
+            by=harmony["Clara"],
+        )
+        set_to = await service.set_qualification_expiry(
+            session, ida.id, piano.id, date(2026, 12, 31), by=harmony["Clara"]
+        )
+        assert set_to.expires_on == date(2026, 12, 31)
+        found = await service.get_type(session, piano.id)
+        assert found.qualified_until == {ida.id: date(2026, 12, 31)}
+        assert found.qualified_on(date(2026, 12, 31)) == [ida.id, tomas.id]
+        assert found.qualified_on(date(2027, 1, 1)) == [tomas.id]
+    # 23:30 on the last day in Berlin, then 00:30 of the next.
+    for instant, offered in (
+        (datetime(2026, 12, 31, 22, 30, tzinfo=UTC), [ida.id, tomas.id]),
+        (datetime(2026, 12, 31, 23, 30, tzinfo=UTC), [tomas.id]),
+    ):
+        travel(instant)
+        async with harmony.open() as session:
+            (shown,) = await service.offered_types(session, viewer=None)
+            one = await service.get_offered_type(session, piano.id, viewer=None)
+            # Whoever runs the school sees who has lapsed.
+            whole = await service.get_type(session, piano.id)
+        assert shown.instructor_ids == one.instructor_ids == offered
+        assert whole.instructor_ids == [ida.id, tomas.id]
+
+
+async def test_an_expiry_stays_when_qualifications_are_set_again_and_ends_with_the_qualification(
+    harmony: NewSchool,
+) -> None:
+    ida, clara = harmony["Ida"], harmony["Clara"]
+    async with harmony.open() as session:
+        piano, violin = [
+            await service.create_type(session, online(name), by=clara) for name in ("Piano", "Violin")
+        ]
+        await service.set_qualifications(session, ida.id, [piano.id], by=clara)
+        await service.set_qualification_expiry(session, ida.id, piano.id, date(2027, 1, 1), by=clara)
+        await service.set_qualifications(session, ida.id, [piano.id, violin.id], by=clara)
+        held = await service.qualifications_with_expiry(session, ida.id)
+        assert [(q.appointment_type_id, q.expires_on) for q in held] == [
+            (piano.id, date(2027, 1, 1)),
+            (violin.id, None),
+        ]
+        await service.set_qualifications(session, ida.id, [violin.id], by=clara)
+        await service.set_qualifications(session, ida.id, [piano.id], by=clara)
+        assert [q.expires_on for q in await service.qualifications_with_expiry(session, ida.id)] == [None]
+        await session.flush()
+        facts = await session.scalars(
+            select(Event).where(Event.action == "instructor.qualification_expiry_changed")
+        )
+        assert [fact.data["expires_on"] for fact in facts] == [{"from": None, "to": "2027-01-01"}]
+
+
+async def test_an_expiry_needs_somebody_who_teaches_the_type(harmony: NewSchool, stillwater: NewSchool) -> None:
+    clara = harmony["Clara"]
+    async with harmony.open() as session:
+        piano = await service.create_type(session, online("Piano"), by=clara)
+        for member, refusal in (
+            (harmony["Ida"], NotQualified),
+            (harmony["Mia"], NotAnInstructor),
+            (stillwater["Jun"], NotFound),
+        ):
+            with pytest.raises(refusal):
+                await service.set_qualification_expiry(session, member.id, piano.id, date(2027, 1, 1), by=clara)
+        await service.set_qualifications(session, harmony["Ida"].id, [piano.id], by=clara)
+        with pytest.raises(Invalid) as invalid:
+            await service.set_qualification_expiry(
+                session, harmony["Ida"].id, piano.id, date(9999, 12, 31), by=clara
+            )
+        assert list(invalid.value.fields) == ["expires_on"]
+
+
+async def test_what_lapses_soon_is_listed_with_what_has_lapsed_the_earliest_first(
+    harmony: NewSchool, travel: Callable[[datetime], None]
+) -> None:
+    travel(datetime(2026, 11, 20, 12, tzinfo=UTC))
+    ida, tomas, clara = harmony["Ida"], harmony["Tomás"], harmony["Clara"]
+    async with harmony.open() as session:
+        piano, violin, gone = [
+            await service.create_type(session, online(name), by=clara) for name in ("Piano", "Violin", "Gone")
+        ]
+        for member in (ida, tomas):
+            await service.set_qualifications(session, member.id, [piano.id, violin.id, gone.id], by=clara)
+        for member, type_, day in (
+            (ida, piano, date(2026, 11, 19)),
+            (ida, violin, date(2026, 12, 21)),
+            (tomas, piano, date(2026, 12, 20)),
+            (tomas, gone, date(2026, 11, 21)),
+        ):
+            await service.set_qualification_expiry(session, member.id, type_.id, day, by=clara)
+        await service.archive_type(session, gone.id, by=clara)
+        with statements_sent() as statements:
+            soon = await service.lapsing_qualifications(session)
+        assert len(statements) == 3
+        assert [(q.member_id, q.appointment_type_name, q.lapsed) for q in soon] == [
+            (ida.id, "Piano", True),
+            (tomas.id, "Piano", False),
+        ]
+        assert len(await service.lapsing_qualifications(session, within_days=31)) == 3

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import UNSET
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.appointments import qualifications, queries
+from coursecove.appointments.catalogue import get_type
+from coursecove.appointments.combinations import check_combination
+from coursecove.appointments.errors import NotSeenByLink
 from coursecove.appointments.locations import open_locations
 from coursecove.appointments.models import AppointmentType, AppointmentTypeLocation, Qualification
 from coursecove.appointments.schemas import AppointmentTypeCreate, AppointmentTypeUpdate, AppointmentTypeView
@@ -26,84 +30,51 @@ from coursecove.appointments.writing import (
     refuse_foreign,
 )
 from coursecove.db.session import organization_of
-from coursecove.errors import Invalid, NotFound
+from coursecove.i18n import _, ngettext
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
 
-_PLAIN = (
-    "name",
-    "description",
-    "color",
-    "duration_minutes",
-    "buffer_before_minutes",
-    "buffer_after_minutes",
-    "start_interval_minutes",
-    "minimum_notice_minutes",
-    "horizon_days",
-    "cancellation_notice_minutes",
-    "location_mode",
-    "price_cents",
-)
-
-
-async def list_types(
-    session: AsyncSession, *, include_unpublished: bool = False, include_archived: bool = False
-) -> list[AppointmentTypeView]:
-    """Return what the school offers, in its order, then by name; three reads however many there are.
-
-    ``include_archived`` adds every archived type, published or not.
-    """
-    return await _views(
-        session,
-        queries.listed(
-            queries.types(), include_unpublished=include_unpublished, include_archived=include_archived
-        ),
-    )
-
-
-async def get_type(session: AsyncSession, type_id: uuid.UUID) -> AppointmentTypeView:
-    """Return one type, whether offered now or not; raises :class:`NotFound`."""
-    return await _one(session, queries.types().where(AppointmentType.id == type_id))
-
-
-async def get_type_by_slug(session: AsyncSession, slug: str) -> AppointmentTypeView:
-    """Return the type with this address, whether offered now or not; raises :class:`NotFound`."""
-    return await _one(session, queries.types().where(AppointmentType.slug == slug))
+# The notices a school sets for all that it adds from now on: the rule → its name in the school's settings.
+_SCHOOLS_DEFAULTS = {
+    "minimum_notice_minutes": "default_minimum_notice_minutes",
+    "cancellation_notice_minutes": "default_cancellation_notice_minutes",
+    "reschedule_notice_minutes": "default_reschedule_notice_minutes",
+}
 
 
 async def create_type(session: AsyncSession, data: AppointmentTypeCreate, *, by: Member) -> AppointmentTypeView:
     """Add a type at the end of the catalogue.
 
-    Raises :class:`Invalid` for numbers out of bounds, for places and people that
+    Notices that are left out are the school's; a class has to say how many can
+    take part.  Raises :class:`~coursecove.errors.Invalid` for numbers out of
+    bounds, for rules that make no sense together, for places and people that
     are not of this school, and for a published lesson in person without a place.
     """
     data = checked(data)
     await one_at_a_time(session)
+    values = {name: getattr(data, name) for name in queries.PLAIN_COLUMNS}
+    organization = await tenants.get_organization(session)
+    for name, default in _SCHOOLS_DEFAULTS.items():
+        if values[name] is UNSET:
+            values[name] = getattr(organization, default)
+    if values["capacity"] is UNSET:
+        # Of a class that is no answer, and the check says so.
+        values["capacity"] = 1
+    values["further_durations_minutes"] = sorted(values["further_durations_minutes"])
     await _check_links(session, data.location_ids, data.instructor_ids)
-    _check_place(published=data.published, location_mode=data.location_mode, location_ids=data.location_ids)
-    last = await session.scalar(select(func.max(AppointmentType.position)))
-    type_id = await insert_with_free_slug(
+    check_combination(values, published=data.published, location_ids=data.location_ids)
+    type_id = await add_row(
         session,
-        AppointmentType,
-        fallback="lesson",
-        values={
-            **{name: getattr(data, name) for name in _PLAIN},
-            "position": 0 if last is None else last + 1,
+        {
+            **values,
+            "link_key": new_link_key() if data.visibility == "link" else None,
             "published_at": clock.now() if data.published else None,
         },
     )
-    await _link_locations(session, type_id, data.location_ids)
+    await link_locations(session, type_id, data.location_ids)
     await qualifications.link(session, [(member_id, type_id) for member_id in set(data.instructor_ids)])
     made = await get_type(session, type_id)
-    fields = (*_PLAIN, "published_at", "location_ids", "instructor_ids")
-    record(
-        session,
-        "appointment_type.created",
-        subject_type="appointment_type",
-        subject_id=type_id,
-        by=by,
-        data={name: getattr(made, name) for name in fields},
-    )
+    record_created(session, made, by=by)
     return made
 
 
@@ -112,23 +83,31 @@ async def update_type(
 ) -> AppointmentTypeView:
     """Change a type; its address stays when it is renamed, and booked lessons keep what they promised.
 
-    Raises :class:`NotFound`, and :class:`Invalid` as :func:`create_type` does.
+    A private lesson has one seat, so making one of a class takes the other seats away unasked.
+    Raises :class:`~coursecove.errors.NotFound`, and ``Invalid`` as :func:`create_type` does.
     """
     data = checked(data)
     await one_at_a_time(session)
     before = await get_type(session, type_id)
     location_ids = [] if data.location_ids is UNSET else data.location_ids
     instructor_ids = [] if data.instructor_ids is UNSET else data.instructor_ids
+    if data.further_durations_minutes is not UNSET:
+        data.further_durations_minutes = sorted(data.further_durations_minutes)
+    if data.kind == "private" and data.capacity is UNSET:
+        data.capacity = 1
     await _check_links(session, location_ids, instructor_ids)
-    changes = changes_of(data, before, among=_PLAIN)
+    changes = changes_of(data, before, among=queries.PLAIN_COLUMNS)
     publication = _publication(data, before)
-    _check_place(
-        published=data.published if isinstance(data.published, bool) else before.published_at is not None,
-        location_mode=before.location_mode if data.location_mode is UNSET else data.location_mode,
-        location_ids=await _open_links(session, type_id) if data.location_ids is UNSET else location_ids,
-    )
     values = {name: change["to"] for name, change in changes.items()}
+    check_combination(
+        {name: values.get(name, getattr(before, name)) for name in queries.PLAIN_COLUMNS},
+        published=data.published if isinstance(data.published, bool) else before.published_at is not None,
+        location_ids=await open_links(session, type_id) if data.location_ids is UNSET else location_ids,
+    )
     values |= {name: change["to"] for name, change in publication.items()}
+    if values.get("visibility") == "link":
+        # Shared by link once before, it has the same link again.
+        values["link_key"] = func.coalesce(AppointmentType.link_key, new_link_key())
     if values:
         await _set(session, type_id, values)
     if data.location_ids is not UNSET:
@@ -142,15 +121,23 @@ async def update_type(
             changes[name] = {"from": old, "to": new}
     changes |= publication
     if changes:
-        record(
-            session,
-            "appointment_type.changed",
-            subject_type="appointment_type",
-            subject_id=type_id,
-            by=by,
-            data=changes,
-        )
+        _record(session, "appointment_type.changed", type_id, by=by, data=changes)
     return after
+
+
+async def renew_link(session: AsyncSession, type_id: uuid.UUID, *, by: Member) -> AppointmentTypeView:
+    """Give a type that is seen by link another key; whoever has the old address finds nothing there any more.
+
+    Raises :class:`NotSeenByLink` for a type that others than its link's holders see.
+    """
+    await one_at_a_time(session)
+    before = await get_type(session, type_id)
+    if before.visibility != "link":
+        raise NotSeenByLink(_("{name} is not shared by link.").format(name=before.name))
+    await _set(session, type_id, {"link_key": new_link_key()})
+    # Without the keys: what was changed is for more eyes than the link is.
+    _record(session, "appointment_type.link_renewed", type_id, by=by)
+    return await get_type(session, type_id)
 
 
 async def archive_type(session: AsyncSession, type_id: uuid.UUID, *, by: Member) -> AppointmentTypeView:
@@ -160,7 +147,7 @@ async def archive_type(session: AsyncSession, type_id: uuid.UUID, *, by: Member)
     if before.archived_at is not None:
         return before
     await _set(session, type_id, {"archived_at": clock.now()})
-    record(session, "appointment_type.archived", subject_type="appointment_type", subject_id=type_id, by=by)
+    _record(session, "appointment_type.archived", type_id, by=by)
     return await get_type(session, type_id)
 
 
@@ -180,59 +167,45 @@ async def restore_type(session: AsyncSession, type_id: uuid.UUID, *, by: Member)
         changes["published_at"] = {"from": before.published_at, "to": None}
     values = {name: change["to"] for name, change in changes.items()}
     await _set(session, type_id, {"archived_at": None, **values})
-    record(
-        session,
-        "appointment_type.restored",
-        subject_type="appointment_type",
-        subject_id=type_id,
-        by=by,
-        data=changes,
-    )
+    _record(session, "appointment_type.restored", type_id, by=by, data=changes)
     return await get_type(session, type_id)
 
 
-def _publication(data: AppointmentTypeUpdate, before: AppointmentTypeView) -> Changes:
-    if data.published is UNSET or data.published == (before.published_at is not None):
-        return {}
-    return {"published_at": {"from": before.published_at, "to": clock.now() if data.published else None}}
-
-
-def _check_place(*, published: bool, location_mode: str, location_ids: Iterable[uuid.UUID]) -> None:
-    if published and location_mode == "in_person" and not list(location_ids):
-        raise Invalid(
-            fields={
-                "location_ids": "Choose where this lesson takes place. "
-                "Without a location it can be online, or stay unpublished."
-            }
-        )
-
-
-async def _check_links(
-    session: AsyncSession, location_ids: Iterable[uuid.UUID], instructor_ids: Iterable[uuid.UUID]
-) -> None:
-    refuse_foreign(
-        "location_ids",
-        location_ids,
-        await open_locations(session, location_ids),
-        lambda n: (
-            "One of these locations is not (or no longer) offered by this school."
-            if n == 1
-            else f"{n} of these locations are not (or no longer) offered by this school."
-        ),
-    )
-    refuse_foreign(
-        "instructor_ids",
-        instructor_ids,
-        await qualifications.teachers_among(session, instructor_ids),
-        lambda _: "Choose people who teach at this school now: instructors, or admins.",
+async def add_row(session: AsyncSession, values: Mapping[str, Any]) -> uuid.UUID:
+    """Insert a type with a free address as the last of the catalogue; return its id."""
+    last = await session.scalar(select(func.max(AppointmentType.position)))
+    return await insert_with_free_slug(
+        session,
+        AppointmentType,
+        fallback="lesson",
+        values={**values, "position": 0 if last is None else last + 1},
     )
 
 
-async def _open_links(session: AsyncSession, type_id: uuid.UUID) -> list[uuid.UUID]:
+def record_created(session: AsyncSession, made: AppointmentTypeView, *, by: Member, **further: Any) -> None:
+    """Track that a type was added, with everything it began with."""
+    fields = (*queries.PLAIN_COLUMNS, "published_at", "location_ids", "instructor_ids")
+    _record(
+        session,
+        "appointment_type.created",
+        made.id,
+        by=by,
+        data={**{name: getattr(made, name) for name in fields}, **further},
+    )
+
+
+def new_link_key() -> str:
+    """Return the secret part of an address: 144 bits nobody guesses."""
+    return secrets.token_urlsafe(18)
+
+
+async def open_links(session: AsyncSession, type_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the open places a type is linked to, also while it takes place elsewhere."""
     return list(await session.scalars(queries.open_locations_of(type_id)))
 
 
-async def _link_locations(session: AsyncSession, type_id: uuid.UUID, location_ids: Iterable[uuid.UUID]) -> None:
+async def link_locations(session: AsyncSession, type_id: uuid.UUID, location_ids: Iterable[uuid.UUID]) -> None:
+    """Say that a type is taught at these places; those it is taught at already stay."""
     rows = [
         {
             "organization_id": organization_of(session),
@@ -245,12 +218,43 @@ async def _link_locations(session: AsyncSession, type_id: uuid.UUID, location_id
         await session.execute(insert(AppointmentTypeLocation).values(rows).on_conflict_do_nothing())
 
 
+def _publication(data: AppointmentTypeUpdate, before: AppointmentTypeView) -> Changes:
+    if data.published is UNSET or data.published == (before.published_at is not None):
+        return {}
+    return {"published_at": {"from": before.published_at, "to": clock.now() if data.published else None}}
+
+
+def _record(session: AsyncSession, action: str, type_id: uuid.UUID, *, by: Member, data: Any = None) -> None:
+    record(session, action, subject_type="appointment_type", subject_id=type_id, by=by, data=data)
+
+
+async def _check_links(
+    session: AsyncSession, location_ids: Iterable[uuid.UUID], instructor_ids: Iterable[uuid.UUID]
+) -> None:
+    refuse_foreign(
+        "location_ids",
+        location_ids,
+        await open_locations(session, location_ids),
+        lambda n: ngettext(
+            "One of these locations is not (or no longer) offered by this school.",
+            "{n} of these locations are not (or no longer) offered by this school.",
+            n,
+        ).format(n=n),
+    )
+    refuse_foreign(
+        "instructor_ids",
+        instructor_ids,
+        await qualifications.teachers_among(session, instructor_ids),
+        lambda n: _("Choose people who teach at this school now: instructors, or admins."),  # noqa: ARG005
+    )
+
+
 async def _replace_locations(
     session: AsyncSession, type_id: uuid.UUID, location_ids: Iterable[uuid.UUID]
 ) -> None:
     wanted = set(location_ids)
     # Links to archived places sleep: only what could be seen is taken away.
-    dropped = set(await _open_links(session, type_id)) - wanted
+    dropped = set(await open_links(session, type_id)) - wanted
     await session.execute(
         delete(AppointmentTypeLocation)
         .where(
@@ -259,7 +263,7 @@ async def _replace_locations(
         )
         .execution_options(synchronize_session=False)
     )
-    await _link_locations(session, type_id, wanted)
+    await link_locations(session, type_id, wanted)
 
 
 async def _replace_instructors(
@@ -277,39 +281,10 @@ async def _replace_instructors(
     await qualifications.link(session, [(member_id, before.id) for member_id in wanted])
 
 
-async def _set(session: AsyncSession, type_id: uuid.UUID, values: dict[str, Any]) -> None:
+async def _set(session: AsyncSession, type_id: uuid.UUID, values: Mapping[str, Any]) -> None:
     await session.execute(
         update(AppointmentType)
         .where(AppointmentType.id == type_id)
         .values(**values)
         .execution_options(synchronize_session=False)
     )
-
-
-async def _views(session: AsyncSession, statement: Select[Any]) -> list[AppointmentTypeView]:
-    rows = (await session.execute(statement)).mappings().all()
-    if not rows:
-        return []
-    currency = (await tenants.get_organization(session)).currency
-    everybody = {id_ for row in rows for id_ in row["qualified_ids"]}
-    # By name, as the school lists its people; whoever left or teaches no more is not among them.
-    teaching = list(await tenants.instructors_by_id(session, everybody)) if everybody else []
-    return [_view(row, currency, teaching) for row in rows]
-
-
-def _view(row: Any, currency: str, teaching: list[uuid.UUID]) -> AppointmentTypeView:
-    qualified = set(row["qualified_ids"])
-    return AppointmentTypeView(
-        **{name: row[name] for name in queries.TYPE_COLUMNS},
-        currency=currency,
-        # A place means nothing to an online lesson; the link is kept for the day it is in person again.
-        location_ids=list(row["location_ids"]) if row["location_mode"] == "in_person" else [],
-        instructor_ids=[member_id for member_id in teaching if member_id in qualified],
-    )
-
-
-async def _one(session: AsyncSession, statement: Select[Any]) -> AppointmentTypeView:
-    found = await _views(session, statement)
-    if not found:
-        raise NotFound("There is no such appointment type at this school.")
-    return found[0]

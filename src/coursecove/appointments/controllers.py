@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
 from typing import Any, Literal
 
 from litestar import Controller, delete, get, patch, post, put
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service
-from coursecove.appointments.schemas import (
-    AppointmentTypeCreate,
-    AppointmentTypeUpdate,
-    AppointmentTypeView,
-    LocationCreate,
-    LocationUpdate,
-    LocationView,
-)
-from coursecove.errors import Forbidden, NotFound, Unauthenticated
-from coursecove.tenants import guards
+from coursecove.appointments.place_controllers import LocationController, RoomController, TravelZoneController
+from coursecove.appointments.qualification_controllers import LapseController, QualificationController
+from coursecove.appointments.question_controllers import QuestionController, QuestionsOfTypeController
+from coursecove.appointments.schemas import AppointmentTypeCreate, AppointmentTypeUpdate, AppointmentTypeView
+from coursecove.appointments.viewing import GUARDS, Viewer, as_shown, check_may_include, is_admin
 from coursecove.tenants.models import Member
-
-Viewer = NamedDependency[Member | None]
-
-_GUARDS = {"by": Provide(guards.as_admin), "viewer": Provide(guards.maybe_member)}
 
 
 class AppointmentTypeList(Struct, frozen=True):
@@ -36,34 +26,10 @@ class AppointmentTypeList(Struct, frozen=True):
     items: list[AppointmentTypeView]
 
 
-class LocationList(Struct, frozen=True):
-    """Locations by name."""
-
-    items: list[LocationView]
-
-
-class QualificationsOut(Struct, frozen=True):
-    """The ids of the appointment types an instructor is qualified for."""
+class TypeOrder(Struct, forbid_unknown_fields=True):
+    """Appointment types in the order they are to have."""
 
     appointment_type_ids: list[uuid.UUID]
-
-
-class QualificationsIn(Struct, forbid_unknown_fields=True):
-    """All an instructor may teach from now on."""
-
-    appointment_type_ids: list[uuid.UUID]
-
-
-def _is_admin(viewer: Member | None) -> bool:
-    return viewer is not None and viewer.role == "admin"
-
-
-def _check_may_include(viewer: Member | None, include: Collection[str]) -> None:
-    if not include or _is_admin(viewer):
-        return
-    if viewer is None:
-        raise Unauthenticated("Sign in as an admin to see what is not offered to the public.")
-    raise Forbidden("What is not offered to the public is for the school's admins.")
 
 
 class AppointmentTypeController(Controller):
@@ -71,7 +37,7 @@ class AppointmentTypeController(Controller):
 
     path = "/appointment-types"
     tags = ["Catalogue"]
-    dependencies = _GUARDS
+    dependencies = GUARDS
 
     @get(
         operation_id="list_appointment_types",
@@ -84,12 +50,16 @@ class AppointmentTypeController(Controller):
         viewer: Viewer,
         include: FromQuery[list[Literal["unpublished", "archived"]] | None] = None,
     ) -> AppointmentTypeList:
-        """Return what is offered now; anybody may ask.
+        """Return what the asker is offered: what is public to anybody, what is for members to those.
 
-        Admins may add drafts and archived types: `?include=unpublished&include=archived`.
+        What is shared by link is listed for the school's staff alone.  Admins may
+        add drafts and archived types: `?include=unpublished&include=archived`.
         """
         wanted = include or []
-        _check_may_include(viewer, wanted)
+        check_may_include(viewer, wanted)
+        if not wanted:
+            offered = await service.offered_types(session, viewer=viewer)
+            return AppointmentTypeList([as_shown(viewer, type_) for type_ in offered])
         return AppointmentTypeList(
             await service.list_types(
                 session,
@@ -119,15 +89,19 @@ class AppointmentTypeController(Controller):
         response_description="The appointment type.",
     )
     async def get_appointment_type(
-        self, session: NamedDependency[AsyncSession], viewer: Viewer, type_id: FromPath[uuid.UUID]
+        self,
+        session: NamedDependency[AsyncSession],
+        viewer: Viewer,
+        type_id: FromPath[uuid.UUID],
+        key: FromQuery[str | None] = None,
     ) -> AppointmentTypeView:
-        """Return one type: to anybody what is offered now, to admins drafts and archived ones too."""
-        found = await service.get_type(session, type_id)
-        offered = found.published_at is not None and found.archived_at is None
-        if not offered and not _is_admin(viewer):
-            # The words of the service for an unknown id: a draft is not to be guessed at.
-            raise NotFound("There is no such appointment type at this school.")
-        return found
+        """Return one type: what is offered to the asker, to instructors drafts and to admins everything.
+
+        What is shared by link is found with the key of its address.
+        """
+        if is_admin(viewer):
+            return await service.get_type(session, type_id)
+        return as_shown(viewer, await service.get_offered_type(session, type_id, viewer=viewer, key=key))
 
     @patch(
         "/{type_id:uuid}",
@@ -177,151 +151,60 @@ class AppointmentTypeController(Controller):
         """Offer an archived type again, as a draft if its last location is archived.  For admins."""
         return await service.restore_type(session, type_id, by=by)
 
-
-class LocationController(Controller):
-    """The places of the school."""
-
-    path = "/locations"
-    tags = ["Catalogue"]
-    dependencies = _GUARDS
-
-    @get(
-        operation_id="list_locations",
-        summary="Where lessons take place",
-        response_description="The locations by name.",
-    )
-    async def list_locations(
-        self,
-        session: NamedDependency[AsyncSession],
-        viewer: Viewer,
-        include: FromQuery[list[Literal["archived"]] | None] = None,
-    ) -> LocationList:
-        """Return the open locations; anybody may ask.  Admins may add archived ones: `?include=archived`."""
-        wanted = include or []
-        _check_may_include(viewer, wanted)
-        return LocationList(await service.list_locations(session, include_archived="archived" in wanted))
-
-    @post(
-        operation_id="create_location",
-        summary="Add a location",
-        response_description="The new location.",
-    )
-    async def create_location(
-        self,
-        session: NamedDependency[AsyncSession],
-        by: NamedDependency[Member],
-        data: JSONBody[LocationCreate],
-    ) -> LocationView:
-        """Add a location, in the school's time zone unless another is sent; for admins."""
-        return await service.create_location(session, data, by=by)
-
-    @get(
-        "/{location_id:uuid}",
-        operation_id="get_location",
-        summary="One location",
-        response_description="The location.",
-    )
-    async def get_location(
-        self, session: NamedDependency[AsyncSession], viewer: Viewer, location_id: FromPath[uuid.UUID]
-    ) -> LocationView:
-        """Return one location: to anybody an open one, to admins archived ones too."""
-        found = await service.get_location(session, location_id)
-        if found.archived_at is not None and not _is_admin(viewer):
-            raise NotFound("There is no such location at this school.")
-        return found
-
-    @patch(
-        "/{location_id:uuid}",
-        operation_id="update_location",
-        summary="Change a location",
-        response_description="The location as it is now.",
-    )
-    async def update_location(
-        self,
-        session: NamedDependency[AsyncSession],
-        by: NamedDependency[Member],
-        location_id: FromPath[uuid.UUID],
-        data: JSONBody[LocationUpdate],
-    ) -> LocationView:
-        """Change what is sent, keep the rest; for admins."""
-        return await service.update_location(session, location_id, data, by=by)
-
-    @post(
-        "/{location_id:uuid}/archival",
-        operation_id="archive_location",
-        summary="Archive a location",
-        response_description="The archived location.",
-        status_code=200,
-    )
-    async def archive_location(
-        self,
-        session: NamedDependency[AsyncSession],
-        by: NamedDependency[Member],
-        location_id: FromPath[uuid.UUID],
-    ) -> LocationView:
-        """Offer a location no longer; booked lessons stay.  For admins.
-
-        Refused with `location_in_use` while it is the only place of a published lesson.
-        """
-        return await service.archive_location(session, location_id, by=by)
-
-    @delete(
-        "/{location_id:uuid}/archival",
-        operation_id="restore_location",
-        summary="Restore a location",
-        response_description="The restored location.",
-        status_code=200,
-    )
-    async def restore_location(
-        self,
-        session: NamedDependency[AsyncSession],
-        by: NamedDependency[Member],
-        location_id: FromPath[uuid.UUID],
-    ) -> LocationView:
-        """Offer an archived location again, for the same lessons as before; for admins."""
-        return await service.restore_location(session, location_id, by=by)
-
-
-class QualificationController(Controller):
-    """Who is qualified for what."""
-
-    path = "/instructors/{member_id:uuid}/qualifications"
-    tags = ["People"]
-
-    @get(
-        operation_id="get_qualifications",
-        summary="What an instructor may teach",
-        response_description="The ids of appointment types.",
-        dependencies={"by": Provide(guards.as_staff)},
-    )
-    async def get_qualifications(
-        self,
-        session: NamedDependency[AsyncSession],
-        by: NamedDependency[Member],
-        member_id: FromPath[uuid.UUID],
-    ) -> QualificationsOut:
-        """Return what an instructor may teach, drafts included; for instructors and admins."""
-        del by
-        await service.get_teacher(session, member_id)
-        return QualificationsOut(await service.qualifications_of(session, member_id))
-
     @put(
-        operation_id="set_qualifications",
-        summary="Say what an instructor may teach",
-        response_description="The ids of appointment types as they are now.",
-        dependencies={"by": Provide(guards.as_admin)},
+        "/order",
+        operation_id="reorder_appointment_types",
+        summary="Put appointment types in order",
+        response_description="The whole catalogue in its order, drafts and archived ones included.",
     )
-    async def set_qualifications(
+    async def reorder_appointment_types(
         self,
         session: NamedDependency[AsyncSession],
         by: NamedDependency[Member],
-        member_id: FromPath[uuid.UUID],
-        data: JSONBody[QualificationsIn],
-    ) -> QualificationsOut:
-        """Replace all qualifications of an instructor; lessons already booked stay.  For admins."""
-        return QualificationsOut(
-            await service.set_qualifications(session, member_id, data.appointment_type_ids, by=by)
-        )
+        data: JSONBody[TypeOrder],
+    ) -> AppointmentTypeList:
+        """Put the given types in this order, in the places they have together; others stay.  For admins."""
+        return AppointmentTypeList(await service.reorder_types(session, data.appointment_type_ids, by=by))
+
+    @post(
+        "/{type_id:uuid}/duplicates",
+        operation_id="duplicate_appointment_type",
+        summary="Duplicate an appointment type",
+        response_description="The copy, a draft.",
+    )
+    async def duplicate_appointment_type(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        type_id: FromPath[uuid.UUID],
+    ) -> AppointmentTypeView:
+        """Make a draft with the same rules, places, questions and instructors.  For admins."""
+        return await service.duplicate_type(session, type_id, by=by)
+
+    @post(
+        "/{type_id:uuid}/link",
+        operation_id="renew_appointment_type_link",
+        summary="Renew the link of an appointment type",
+        response_description="The appointment type with its new key.",
+        status_code=200,
+    )
+    async def renew_appointment_type_link(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        type_id: FromPath[uuid.UUID],
+    ) -> AppointmentTypeView:
+        """Give a type that is seen by link another key; the old address leads nowhere then.  For admins."""
+        return await service.renew_link(session, type_id, by=by)
 
 
-API_CONTROLLERS: list[Any] = [AppointmentTypeController, LocationController, QualificationController]
+API_CONTROLLERS: list[Any] = [
+    AppointmentTypeController,
+    QuestionsOfTypeController,
+    QuestionController,
+    LocationController,
+    RoomController,
+    TravelZoneController,
+    QualificationController,
+    LapseController,
+]

@@ -17,6 +17,7 @@ from coursecove.appointments.schemas import LocationCreate, LocationUpdate, Loca
 from coursecove.appointments.validation import checked
 from coursecove.appointments.writing import changes_of, insert_with_free_slug, one_at_a_time, record
 from coursecove.errors import NotFound
+from coursecove.i18n import _, ngettext
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
 
@@ -121,10 +122,15 @@ async def archive_location(session: AsyncSession, location_id: uuid.UUID, *, by:
     stranded = (await session.execute(queries.types_taught_only_at(location_id))).all()
     if stranded:
         names = [f"“{name}”" for _, name in stranded]
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        more = len(names) - 3
+        shown = ", ".join(names[:3])
+        if more > 0:
+            shown = ngettext("{names} and one more", "{names} and {n} more", more).format(names=shown, n=more)
         raise LocationInUse(
-            f"{shown} can be booked at {before.name} only. "
-            "Choose another location there, or unpublish or archive it, then archive this location.",
+            _(
+                "{lessons} can be booked at {place} only. "
+                "Choose another location there, or unpublish or archive it, then archive this location."
+            ).format(lessons=shown, place=before.name),
             extra={"appointment_types": [{"id": str(id_), "name": name} for id_, name in stranded]},
         )
     await _set(session, location_id, {"archived_at": clock.now()})
@@ -159,5 +165,5 @@ async def _views(session: AsyncSession, statement: Select[Any]) -> list[Location
 async def _one(session: AsyncSession, statement: Select[Any]) -> LocationView:
     found = await _views(session, statement)
     if not found:
-        raise NotFound("There is no such location at this school.")
+        raise NotFound(_("There is no such location at this school."))
     return found[0]

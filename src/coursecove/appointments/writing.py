@@ -17,6 +17,7 @@ from coursecove.appointments.models import AppointmentType, Location
 from coursecove.db.session import organization_of
 from coursecove.errors import Invalid
 from coursecove.events import track
+from coursecove.i18n import _
 from coursecove.tenants.models import Member
 from coursecove.text import numbered, slugify
 
@@ -104,3 +105,17 @@ def refuse_foreign(
     missing = len(set(wanted) - set(known))
     if missing:
         raise Invalid(fields={field: message(missing)})
+
+
+def in_new_order(before: list[uuid.UUID], wanted: list[uuid.UUID], *, field: str) -> list[uuid.UUID]:
+    """Return ``before`` with the ids of ``wanted`` in their new order, in the places they have together.
+
+    So a list of which somebody sees a part can be put in order without the rest.
+    Raises :class:`Invalid` at ``field`` for an id that is not there, or is there twice.
+    """
+    if len(set(wanted)) < len(wanted):
+        raise Invalid(fields={field: _("Name each of them once.")})
+    if set(wanted) - set(before):
+        raise Invalid(fields={field: _("One of these is not here (any more). Please look at the list again.")})
+    following = iter(wanted)
+    return [next(following) if id_ in set(wanted) else id_ for id_ in before]
