@@ -124,6 +124,26 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.members[teacher],
             school.members[teacher],
         )
+        (question_id,) = _one(
+            connection,
+            "insert into intake_questions (organization_id, appointment_type_id, kind, label) "
+            "values (%s, %s, 'yes_no', 'Is this the matrix?') returning id",
+            school.organization_id,
+            booking[2],
+        )
+        (room_id,) = _one(
+            connection,
+            "insert into rooms (organization_id, location_id, name) "
+            "values (%s, %s, 'Chamber of the matrix') returning id",
+            school.organization_id,
+            booking[4],
+        )
+        (zone_id,) = _one(
+            connection,
+            "insert into travel_zones (organization_id, name, postcode_prefixes, travel_minutes) "
+            "values (%s, 'Suburb of the matrix', '{99}', 5) returning id",
+            school.organization_id,
+        )
     booking_id, reference, type_id, type_slug, location_id, location_slug = booking
     return Things(
         member_id=school.members[teacher],
@@ -137,6 +157,9 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         handle=handle_of(school.members[teacher], name),
         closure_id=closure_id,
         time_off_id=time_off_id,
+        question_id=question_id,
+        room_id=room_id,
+        zone_id=zone_id,
     )
 
 

@@ -45,6 +45,9 @@ class Things:
     handle: str
     closure_id: uuid.UUID
     time_off_id: uuid.UUID
+    question_id: uuid.UUID
+    room_id: uuid.UUID
+    zone_id: uuid.UUID
     # Far from everything that is planned; the same at every school.
     on_date: str = "2031-01-07"
 
@@ -64,6 +67,9 @@ def like_nothing(things: Things) -> Things:
         booking_id=uuid.uuid4(),
         closure_id=uuid.uuid4(),
         time_off_id=uuid.uuid4(),
+        question_id=uuid.uuid4(),
+        room_id=uuid.uuid4(),
+        zone_id=uuid.uuid4(),
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
         location_slug=other(things.location_slug),
@@ -86,6 +92,9 @@ _PARAMETERS = {
     "reference": "reference",
     "handle": "handle",
     "closure_id": "closure_id",
+    "question_id": "question_id",
+    "room_id": "room_id",
+    "zone_id": "zone_id",
     "time_off_id": "time_off_id",
     "on_date": "on_date",
 }
@@ -209,6 +218,10 @@ ROUTES: dict[str, Route] = {
     "PUT /api/v1/instructors/{member_id}/qualifications": Route(
         "admins", json=lambda things: {"appointment_type_ids": [str(things.type_id)]}
     ),
+    "PUT /api/v1/instructors/{member_id}/qualifications/{type_id}": Route(
+        "admins", json=lambda _: {"expires_on": "2031-12-31"}
+    ),
+    "GET /api/v1/lapsing-qualifications": Route("admins"),
     "GET /api/v1/instructors/{member_id}/weekly-hours": Route("staff"),
     "PUT /api/v1/instructors/{member_id}/weekly-hours": Route("staff", json=_week),
     "GET /api/v1/instructors/{member_id}/date-overrides": Route("staff"),
@@ -244,6 +257,48 @@ ROUTES: dict[str, Route] = {
     ),
     "POST /api/v1/appointment-types/{type_id}/archival": Route("admins"),
     "DELETE /api/v1/appointment-types/{type_id}/archival": Route("admins"),
+    "PUT /api/v1/appointment-types/order": Route(
+        "admins", json=lambda things: {"appointment_type_ids": [str(things.type_id)]}
+    ),
+    "POST /api/v1/appointment-types/{type_id}/duplicates": Route("admins"),
+    # Refused with 409: the type of the matrix is public.
+    "POST /api/v1/appointment-types/{type_id}/link": Route("admins"),
+    "GET /api/v1/appointment-types/{type_id}/questions": Route("admins"),
+    "POST /api/v1/appointment-types/{type_id}/questions": Route(
+        "admins", json=lambda _: {"kind": "yes_no", "label": "Is this a matrix?"}
+    ),
+    "PUT /api/v1/appointment-types/{type_id}/questions/order": Route(
+        "admins", json=lambda things: {"question_ids": [str(things.question_id)]}
+    ),
+    "GET /api/v1/questions/{question_id}": Route("admins"),
+    "PATCH /api/v1/questions/{question_id}": Route("admins", json=lambda _: {"hint": "Say yes."}),
+    "POST /api/v1/questions/{question_id}/archival": Route("admins"),
+    "DELETE /api/v1/questions/{question_id}/archival": Route("admins"),
+    "GET /api/v1/locations/{location_id}/rooms": Route("staff"),
+    "POST /api/v1/locations/{location_id}/rooms": Route(
+        "admins", json=lambda _: {"name": f"Room {uuid.uuid4().hex}"}
+    ),
+    "PUT /api/v1/locations/{location_id}/rooms/order": Route(
+        "admins", json=lambda things: {"room_ids": [str(things.room_id)]}
+    ),
+    "GET /api/v1/rooms/{room_id}": Route("staff"),
+    "PATCH /api/v1/rooms/{room_id}": Route("admins", json=lambda _: {"capacity": 3}),
+    "POST /api/v1/rooms/{room_id}/archival": Route("admins"),
+    "DELETE /api/v1/rooms/{room_id}/archival": Route("admins"),
+    "GET /api/v1/travel-zones": Route("staff"),
+    "POST /api/v1/travel-zones": Route(
+        "admins",
+        json=lambda _: {
+            "name": f"Zone {uuid.uuid4().hex}",
+            "postcode_prefixes": [uuid.uuid4().hex[:12]],
+            "travel_minutes": 10,
+        },
+    ),
+    "PUT /api/v1/travel-zones/order": Route(
+        "admins", json=lambda things: {"zone_ids": [str(things.zone_id)]}
+    ),
+    "PATCH /api/v1/travel-zones/{zone_id}": Route("admins", json=lambda _: {"travel_minutes": 10}),
+    "DELETE /api/v1/travel-zones/{zone_id}": Route("admins"),
     "GET /api/v1/locations": Route("everyone"),
     "POST /api/v1/locations": Route("admins", json=lambda _: {"name": "Place of the matrix"}),
     "GET /api/v1/locations/{location_id}": Route("everyone"),
@@ -295,6 +350,9 @@ ROUTES: dict[str, Route] = {
             "GET /admin/bookings/new",
             "GET /admin/bookings/{reference}",
             "GET /admin/bookings/{reference}/cancel",
+            "GET /admin/bookings/{reference}/decline",
+            "GET /admin/bookings/{reference}/notes",
+            "GET /admin/calendar",
             "GET /admin/locations",
             "GET /admin/locations/new",
             "GET /admin/locations/{slug}",
@@ -316,7 +374,9 @@ ROUTES: dict[str, Route] = {
     ),
     **dict.fromkeys(
         (
+            "POST /admin/bookings/{reference}/approve",
             "POST /admin/bookings/{reference}/cancel",
+            "POST /admin/bookings/{reference}/decline",
             "POST /admin/locations/{slug}/archive",
             "POST /admin/locations/{slug}/restore",
             "POST /admin/school/sync",
@@ -325,6 +385,8 @@ ROUTES: dict[str, Route] = {
         ),
         Route("admins", form=_nothing),
     ),
+    "POST /admin/bookings/{reference}/attendance": Route("admins", form=lambda _: {"attendance": "present"}),
+    "POST /admin/bookings/{reference}/notes": Route("admins", form=lambda _: {"body": "Played well."}),
     "POST /admin/bookings/new": Route(
         "admins",
         query=lambda things: {"student": things.handle, "type": things.type_slug},
