@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 
 from coursecove import clock, formatting
 from coursecove.bookings.schemas import BookingView, PlaceSummary
+from coursecove.i18n import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +90,80 @@ def long_day(day: date, zone: str) -> str:
 
 def zone_label(zone: str) -> str:
     """Return "Berlin time"."""
-    return f"{formatting.zone_name(zone)} time"
+    return _("{zone} time").format(zone=formatting.zone_name(zone))
 
 
 def student_clocks(*, venue: str | None, viewer: str, school: str) -> Clocks:
     """Return the clocks of a student: the venue's in person, online their own beside the school's."""
     if venue is not None:
-        return Clocks(venue, zone_label(venue), viewer, "your time")
-    return Clocks(viewer, "your time", school, zone_label(school))
+        return Clocks(venue, zone_label(venue), viewer, _("your time"))
+    return Clocks(viewer, _("your time"), school, zone_label(school))
 
 
 def instructor_clocks(*, venue: str | None, own: str) -> Clocks:
     """Return the clocks of an instructor: their own beside the venue's."""
-    return Clocks(own, "your time", venue or own, zone_label(venue or own))
+    return Clocks(own, _("your time"), venue or own, zone_label(venue or own))
 
 
 def status_of(booking: BookingView, zone: str) -> dict[str, str] | None:
-    """Return the badge of a lesson: cancelled, now, today, tomorrow; later lessons need none."""
-    if booking.status == "cancelled":
-        return {"label": "Cancelled", "kind": "error"}
+    """Return the badge of a lesson: what became of it, else now, today, tomorrow; later lessons need none."""
+    if booking.declined_at is not None:
+        return {"label": _("Declined"), "kind": "error"}
+    if booking.lapsed:
+        return {"label": _("Lapsed"), "kind": "error"}
+    if booking.cancelled_at is not None:
+        return {"label": _("Cancelled"), "kind": "error"}
+    if booking.status == "pending":
+        return {"label": _("Waiting for an answer"), "kind": "warning"}
     now = clock.now()
     if booking.ends_at <= now:
-        return None
+        if booking.attendance is None:
+            return None
+        kind = {"present": "success", "late": "warning", "absent": "error"}.get(booking.attendance, "neutral")
+        return {"label": attendance_word(booking.attendance), "kind": kind}
     if booking.starts_at <= now:
-        return {"label": "Now", "kind": "success"}
-    near = formatting.day_near(booking.starts_at, zone)
-    return {"label": near, "kind": "brand"} if near in ("Today", "Tomorrow") else None
+        return {"label": _("Now"), "kind": "success"}
+    distance = (formatting.local(booking.starts_at, zone).date() - formatting.local(now, zone).date()).days
+    if distance > 1:
+        return None
+    return {"label": formatting.day_near(booking.starts_at, zone), "kind": "brand"}
+
+
+def attendance_word(attendance: str) -> str:
+    """Return whether somebody came, in a word."""
+    return {
+        "present": _("Present"),
+        "late": _("Late"),
+        "absent": _("Absent"),
+        "excused": _("Excused"),
+    }[attendance]
+
+
+def rule_words(rule: str) -> str:
+    """Return the name of a rule that staff passed: "minimum notice"."""
+    words = {
+        "too_soon": _("minimum notice"),
+        "too_far": _("booking horizon"),
+        "outside_term": _("term"),
+        "not_qualified": _("lapsed qualification"),
+        "closed": _("closure"),
+        "outside_hours": _("working hours"),
+        "location_closed": _("opening hours"),
+        "time_off": _("time off"),
+        "not_on_grid": _("start times"),
+        "limit_reached": _("limits"),
+    }
+    return words.get(rule, rule.replace("_", " "))
+
+
+def where_of(booking: BookingView) -> str:
+    """Return where a lesson is, in a few words."""
+    if booking.location is not None:
+        room = booking.room
+        return f"{booking.location.name}, {room.name}" if room else booking.location.name
+    if booking.appointment_type.location_mode == "students_place":
+        return _("At the student’s place")
+    return _("Online")
 
 
 def lesson_card(booking: BookingView, clocks: Clocks, *, href: str, who: str) -> dict[str, Any]:
@@ -128,11 +177,11 @@ def lesson_card(booking: BookingView, clocks: Clocks, *, href: str, who: str) ->
         "date": when.block,
         "href": href,
         "who": who,
-        "where": booking.location.name if booking.location else "Online",
-        "online": booking.location is None,
+        "where": where_of(booking),
+        "online": booking.appointment_type.location_mode == "online",
         "status": status_of(booking, clocks.shown),
         "color": booking.appointment_type.color,
-        "cancelled": booking.status == "cancelled",
+        "cancelled": booking.cancelled_at is not None,
         "past": booking.ends_at <= clock.now(),
         "reference": booking.reference,
         "join_url": booking.meeting_url if booking.ends_at > clock.now() else None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from coursecove.portals.admin.appointment_types import TypePages
+from coursecove.portals.admin.booking_changes import BookingChanges
 from coursecove.portals.admin.booking_for import StaffBookingPages
 from coursecove.portals.admin.bookings import LessonPages
+from coursecove.portals.admin.calendar import school_calendar
 from coursecove.portals.admin.invitations import InvitationPages
 from coursecove.portals.admin.locations import LocationPages
 from coursecove.portals.admin.overview import overview
@@ -17,8 +19,10 @@ from coursecove.portals.admin.teaching import TeachingPages
 
 HANDLERS: list[Any] = [
     overview,
+    school_calendar,
     StaffBookingPages,
     LessonPages,
+    BookingChanges,
     TypePages,
     LocationPages,
     InvitationPages,

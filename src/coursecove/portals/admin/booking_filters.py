@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,22 +11,25 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
-from coursecove.appointments import service as appointments
-from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingPage, BookingStatus
 from coursecove.errors import NotFound
+from coursecove.i18n import N_, _
+from coursecove.portals.admin.choices import Choices
 from coursecove.portals.admin.navigation import address, page_number
 from coursecove.scheduling import zones
-from coursecove.tenants import service as tenants
 from coursecove.tenants.handles import get_member_by_handle, handle_of
 from coursecove.tenants.models import Member
-from coursecove.tenants.schemas import InstructorView
 
 PATH = "/admin/bookings"
 PAGE_SIZE = 25
-SHOWS = {"upcoming": "Upcoming", "past": "Past", "all": "All"}
-_STATUSES: dict[str, BookingStatus] = {"confirmed": "confirmed", "cancelled": "cancelled"}
+SHOWS = {"upcoming": N_("Upcoming"), "past": N_("Past"), "all": N_("All")}
+STATUSES: dict[BookingStatus, str] = {
+    "confirmed": N_("Confirmed"),
+    "pending": N_("Waiting for an answer"),
+    "cancelled": N_("Cancelled"),
+    "declined": N_("Declined"),
+}
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ class Filters:
     instructor: str = ""
     type: str = ""
     student: str = ""
+    location: str = ""
+    room: str = ""
     from_text: str = ""
     until_text: str = ""
     search: str = ""
@@ -52,6 +57,8 @@ class Filters:
     instructor_id: uuid.UUID | None = None
     type_id: uuid.UUID | None = None
     student_member: Member | None = None
+    location_id: uuid.UUID | None = None
+    room_id: uuid.UUID | None = None
     from_day: date | None = None
     until_day: date | None = None
 
@@ -64,6 +71,8 @@ class Filters:
                 self.instructor,
                 self.type,
                 self.student,
+                self.location,
+                self.room,
                 self.from_text,
                 self.until_text,
                 self.search,
@@ -73,7 +82,15 @@ class Filters:
     @property
     def folded(self) -> bool:
         """Say whether one of the filters that are folded away is in use, or wrong."""
-        given = self.status or self.instructor or self.type or self.from_text or self.until_text
+        given = (
+            self.status
+            or self.instructor
+            or self.type
+            or self.location
+            or self.room
+            or self.from_text
+            or self.until_text
+        )
         return bool(given or self.errors) or self.latest_first != (self.show == "past")
 
     def query(self, **changes: str | None) -> dict[str, str | None]:
@@ -87,6 +104,8 @@ class Filters:
             "instructor": self.instructor,
             "type": self.type,
             "student": self.student,
+            "location": self.location,
+            "room": self.room,
             "from": self.from_text,
             "until": self.until_text,
             "q": self.search,
@@ -104,7 +123,7 @@ class Filters:
         kept = self.query(**{"from": None, "until": None, "sort": None})
         return [
             {
-                "label": label,
+                "label": _(label),
                 "href": address(PATH, {**kept, "show": None if show == "upcoming" else show}),
                 "current": show == self.show,
             }
@@ -115,8 +134,7 @@ class Filters:
 async def read_filters(
     session: AsyncSession,
     params: Mapping[str, str],
-    instructors: Sequence[InstructorView],
-    types: Sequence[AppointmentTypeView],
+    choices: Choices,
 ) -> Filters:
     """Return the filters of an address; what cannot be read is said and left out."""
     from_text, until_text = params.get("from", ""), params.get("until", "")
@@ -127,21 +145,30 @@ async def read_filters(
     found = Filters(
         show=show,
         latest_first=sort == "latest" if sort in ("latest", "soonest") else show == "past",
-        status=params.get("status", "") if params.get("status") in _STATUSES else "",
+        status=params.get("status", "") if params.get("status") in STATUSES else "",
         instructor=params.get("instructor", ""),
         type=params.get("type", ""),
         student=params.get("student", ""),
+        location=params.get("location", ""),
+        room=params.get("room", ""),
         from_text=from_text,
         until_text=until_text,
         search=params.get("q", "").strip()[:100],
         page=page_number(params.get("page", "")),
     )
-    if found.instructor:
-        found.instructor_id = next((i.id for i in instructors if i.slug == found.instructor), None)
-        found.missing |= found.instructor_id is None
-    if found.type:
-        found.type_id = next((t.id for t in types if t.slug == found.type), None)
-        found.missing |= found.type_id is None
+    found.instructor_id = choices.instructor_id(found.instructor)
+    found.type_id = choices.type_id(found.type)
+    found.location_id = choices.location_id(found.location)
+    found.room_id = choices.room_id(found.room)
+    found.missing = any(
+        given and known is None
+        for given, known in (
+            (found.instructor, found.instructor_id),
+            (found.type, found.type_id),
+            (found.location, found.location_id),
+            (found.room, found.room_id),
+        )
+    )
     if found.student:
         try:
             found.student_member = await get_member_by_handle(session, found.student)
@@ -150,7 +177,7 @@ async def read_filters(
             found.missing = True
     found.from_day, found.until_day = _day(found, "from", from_text), _day(found, "until", until_text)
     if found.from_day and found.until_day and found.until_day < found.from_day:
-        found.errors["until"] = "The last day is before the first."
+        found.errors["until"] = _("The last day is before the first.")
     return found
 
 
@@ -171,7 +198,9 @@ async def matching(session: AsyncSession, filters: Filters, *, by: Member, zone:
         student_id=filters.student_member.id if filters.student_member else None,
         instructor_id=filters.instructor_id,
         appointment_type_id=filters.type_id,
-        status=_STATUSES.get(filters.status),
+        location_id=filters.location_id,
+        room_id=filters.room_id,
+        status=next((status for status in STATUSES if status == filters.status), None),
         from_=from_,
         until=until,
         search=filters.search or None,
@@ -181,31 +210,26 @@ async def matching(session: AsyncSession, filters: Filters, *, by: Member, zone:
     )
 
 
-async def filter_choices(session: AsyncSession) -> tuple[list[InstructorView], list[AppointmentTypeView]]:
-    """Return who and what a list can be narrowed to; archived types were booked, too."""
-    return (
-        await tenants.list_instructors(session),
-        await appointments.list_types(session, include_unpublished=True, include_archived=True),
-    )
-
-
 def midnight(day: date, zone: str) -> datetime:
     """Return the instant at which ``day`` begins in ``zone``."""
     return zones.to_datetime(zones.opening(zone, day.toordinal(), 0))
 
 
 def _day(filters: Filters, name: str, text: str) -> date | None:
-    if not text:
-        return None
+    day = readable_day(text)
+    if text and day is None:
+        filters.errors[name] = _("Enter a date such as 2026-12-31.")
+    return day
+
+
+def readable_day(text: str) -> date | None:
+    """Return a day as it stands in an address; None for what is none, or is far outside any calendar."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        day = None
-    # The calendar's arithmetic ends with the year 9999.
-    if day is None or not 2000 <= day.year <= 9000:
-        filters.errors[name] = "Enter a date such as 2026-12-31."
         return None
-    return day
+    # The calendar's arithmetic ends with the year 9999.
+    return day if 2000 <= day.year <= 9000 else None
 
 
 def _sort_word(*, latest: bool) -> str:
