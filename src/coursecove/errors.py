@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from coursecove.i18n import N_
+
 
 class CourseCoveError(Exception):
     """Base of all expected failures.
@@ -21,7 +23,7 @@ class CourseCoveError(Exception):
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
-    title: ClassVar[str] = "That did not work"
+    title: ClassVar[str] = N_("That did not work")
 
     def __init__(
         self,
@@ -41,7 +43,7 @@ class Invalid(CourseCoveError):
 
     code = "invalid"
     status = 422
-    title = "Please check the marked fields"
+    title = N_("Please check the marked fields")
 
 
 class Malformed(CourseCoveError):
@@ -49,7 +51,7 @@ class Malformed(CourseCoveError):
 
     code = "malformed"
     status = 400
-    title = "The request could not be read"
+    title = N_("The request could not be read")
 
 
 class Unauthenticated(CourseCoveError):
@@ -57,7 +59,7 @@ class Unauthenticated(CourseCoveError):
 
     code = "unauthenticated"
     status = 401
-    title = "Please sign in"
+    title = N_("Please sign in")
 
 
 class Forbidden(CourseCoveError):
@@ -65,7 +67,7 @@ class Forbidden(CourseCoveError):
 
     code = "forbidden"
     status = 403
-    title = "You don't have access to this"
+    title = N_("You don't have access to this")
 
 
 class NotFound(CourseCoveError):
@@ -73,7 +75,7 @@ class NotFound(CourseCoveError):
 
     code = "not_found"
     status = 404
-    title = "Not found"
+    title = N_("Not found")
 
 
 class Conflict(CourseCoveError):
@@ -81,7 +83,7 @@ class Conflict(CourseCoveError):
 
     code = "conflict"
     status = 409
-    title = "That is no longer possible"
+    title = N_("That is no longer possible")
 
 
 class Unavailable(CourseCoveError):
@@ -89,4 +91,4 @@ class Unavailable(CourseCoveError):
 
     code = "unavailable"
     status = 503
-    title = "CourseCove is having a moment"
+    title = N_("CourseCove is having a moment")

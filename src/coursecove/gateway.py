@@ -25,6 +25,7 @@ from litestar.types import HTTPScope, Message, Receive, Send
 from coursecove import i18n, problems
 from coursecove.config import Settings
 from coursecove.errors import CourseCoveError, Forbidden, Malformed, NotFound
+from coursecove.i18n import N_
 from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
 from coursecove.identity.cookies import own_name
 from coursecove.identity.requests import RequestFacts
@@ -44,19 +45,25 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNCOUNTED = frozenset({"/branding.css"})
 
 
-def _language_of(facts: RequestFacts, origin: str, organization: OrganizationView | None) -> str:
+def _language_of(facts: RequestFacts, origin: str, organization: OrganizationView) -> str:
     """Return what somebody chose here, else what their browser prefers, else what the school speaks."""
     chosen = facts.cookie(own_name(origin, "lang"))
     if chosen in i18n.LANGUAGES:
         return str(chosen)
-    return i18n.negotiate(facts.accept_language) or (organization.locale if organization else i18n.DEFAULT)
+    return i18n.negotiate(facts.accept_language) or organization.locale
+
+
+def _preferred(scope: HTTPScope) -> str:
+    """Return what a browser prefers, where there is no school to ask."""
+    accepted = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+    return i18n.negotiate(accepted) or i18n.DEFAULT
 
 
 class CrossSite(Forbidden):
     """A browser sent this from another site, or from another school."""
 
     code = "cross_site"
-    title = "This form was sent from somewhere else"
+    title = N_("This form was sent from somewhere else")
 
 
 class Gateway:
@@ -108,7 +115,7 @@ class Gateway:
         path = scope["path"]
         state = scope["state"]
         if "\0" in path:
-            raise Malformed("An address has no NUL characters.")
+            raise Malformed(i18n.gettext("An address has no NUL characters."))
         if path.startswith(_ANY_HOST) or path == "/metrics":
             state["organization"], state["identity"] = None, SignedOut("not-asked")
             await self.platform(scope, receive, send)
@@ -122,6 +129,7 @@ class Gateway:
             organization = await self._directory.find(host.slug)
         if isinstance(host, Elsewhere) or (isinstance(host, School) and organization is None):
             await self._count(scope, "unknown", None)
+            i18n.speak(_preferred(scope))
             raise UnknownSchool
         state["organization"] = organization
         origin = self._settings.origin(organization.slug if organization else None)
@@ -129,8 +137,8 @@ class Gateway:
         facts = RequestFacts.from_scope(scope, public_url=origin)
         state["by_bearer"] = facts.by_bearer
         if not path.startswith("/api/"):
-            # Programs are answered in one language, people in theirs.
-            i18n.speak(_language_of(facts, origin, organization))
+            # Programs and operators are answered in one language, a school's people in theirs.
+            i18n.speak(_language_of(facts, origin, organization) if organization else i18n.DEFAULT)
         _refuse_cross_site(scope, facts, origin)
         identity = await self._authenticator.authenticate(
             facts, origin=origin, organization_clerk_id=organization.clerk_id if organization else None
@@ -211,7 +219,7 @@ class Defect(CourseCoveError):
 
     code = "internal"
     status = 500
-    title = "Something went wrong on our side"
+    title = N_("Something went wrong on our side")
 
 
 def _logged(error: Exception) -> Defect:
@@ -223,7 +231,7 @@ class UnknownSchool(NotFound):
     """No school lives at this address; nothing more is said, whatever the reason."""
 
     code = "unknown_school"
-    title = "There is no school here"
+    title = N_("There is no school here")
 
 
 _SECURITY_HEADERS: tuple[Header, ...] = (
@@ -271,7 +279,7 @@ def _refuse_cross_site(scope: HTTPScope, facts: RequestFacts, origin: str) -> No
         referer = urlsplit(headers.get(b"referer", b"").decode("latin-1"))
         sent_from = f"{referer.scheme}://{referer.netloc}"
     if sent_from != origin:
-        raise CrossSite("Go back to the page and send it from there.")
+        raise CrossSite(i18n.gettext("Go back to the page and send it from there."))
 
 
 def _without_body(send: Send) -> Send:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from coursecove.errors import CourseCoveError, Invalid, Malformed, Unavailable
+from coursecove.i18n import N_, _
 
 log = structlog.get_logger("coursecove.problems")
 
@@ -41,7 +42,7 @@ class TooLarge(CourseCoveError):
 
     code = "too_large"
     status = 413
-    title = "The request is too large"
+    title = N_("The request is too large")
 
 
 def as_expected(error: BaseException) -> CourseCoveError | None:
@@ -51,13 +52,13 @@ def as_expected(error: BaseException) -> CourseCoveError | None:
     if isinstance(error, ValidationException):
         return _from_validation(error)
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError):
-        return Unavailable("The database did not answer in time. Please try again in a moment.")
+        return Unavailable(_("The database did not answer in time. Please try again in a moment."))
     if isinstance(error, DBAPIError) and _is_about_text(error.orig):
-        return Malformed("Text must not contain NUL characters.")
+        return Malformed(_("Text must not contain NUL characters."))
     if isinstance(error, UnicodeError):
-        return Malformed("Text must be valid Unicode.")
+        return Malformed(_("Text must be valid Unicode."))
     if isinstance(error, RecursionError) and "deserializing" in str(error):
-        return Malformed("The body is nested too deeply.")
+        return Malformed(_("The body is nested too deeply."))
     return None
 
 
@@ -141,5 +142,5 @@ def field_errors(error: msgspec.ValidationError, *, messages: dict[str, str] | N
         field = path.rstrip("`").split(".")[0].split("[")[0]
     elif "missing required field `" in text:
         field = text.split("`")[1]
-        text = "This is needed."
+        text = _("This is needed.")
     return Invalid(fields={field: (messages or {}).get(field, text)})

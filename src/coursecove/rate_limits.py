@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 
 from coursecove.config import Settings
 from coursecove.errors import CourseCoveError
+from coursecove.i18n import N_
 
 log = structlog.get_logger("coursecove.rate_limits")
 
@@ -96,7 +97,7 @@ class TooManyRequests(CourseCoveError):
 
     code = "too_many_requests"
     status = 429
-    title = "Too many requests"
+    title = N_("Too many requests")
 
     def __init__(self, left: Remaining) -> None:
         self.left = left

@@ -8,12 +8,18 @@ if (zone) {
   document.cookie = `${prefix}tz=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 }
 
+// What scripts say, in the reader's language: the layout carries it.
+const words = document.getElementById("words")?.dataset ?? {};
+
 // Toasts ---------------------------------------------------------------------------------------
 
 const kinds = new Set(["success", "error", "warning", "info"]);
 
-/** Show a message; errors stay until they are closed, the rest leaves after seven seconds of nobody looking at it. */
-function toast(kind, text) {
+/**
+ * Show a message; errors stay until they are closed, the rest leaves after seven seconds of nobody looking at it.
+ * What can be taken back (`undo`, a form) stays twice as long.
+ */
+function toast(kind, text, undo = null) {
   const region = document.getElementById("toasts");
   const template = document.getElementById("toast-template");
   if (!region || !template || !text) return;
@@ -26,9 +32,10 @@ function toast(kind, text) {
   item.querySelector("p").textContent = text;
   const close = () => item.remove();
   item.querySelector("button").addEventListener("click", close);
+  if (undo) item.querySelector("p").after(undo);
   region.append(item);
   if (item.dataset.kind === "error") return;
-  let timer = setTimeout(close, 7000);
+  let timer = setTimeout(close, undo ? 14000 : 7000);
   for (const name of ["pointerenter", "focusin"]) item.addEventListener(name, () => clearTimeout(timer));
   for (const name of ["pointerleave", "focusout"]) {
     item.addEventListener(name, () => {
@@ -44,7 +51,7 @@ document.addEventListener("toast", (event) => toast(event.detail?.kind, event.de
 /** Turn the messages a page came with into toasts, so that they are announced. */
 function announceFlash(root) {
   for (const flash of root.querySelectorAll(".flash")) {
-    toast(flash.dataset.kind, flash.querySelector("strong")?.textContent);
+    toast(flash.dataset.kind, flash.querySelector("strong")?.textContent, flash.querySelector("form"));
     flash.remove();
   }
 }
@@ -97,9 +104,9 @@ document.addEventListener("focusin", (event) => {
 async function copy(element) {
   try {
     await navigator.clipboard.writeText(element.dataset.copy);
-    toast("success", "Copied");
+    toast("success", words.copied);
   } catch {
-    toast("error", "Your browser did not allow copying.");
+    toast("error", words.copyFailed);
   }
 }
 
@@ -172,17 +179,17 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
   const { status } = ctx.response;
   const reading = ctx.request.method === "GET";
   if (status === 401 && reading) location.assign(ctx.request.action);
-  else if (status === 401) toast("error", "You have been signed out. Reload the page and try again.");
-  else if (status === 403 && ctx.response.headers.get("X-Problem") === "csrf") toast("error", "This page has become too old. Reload it and try again.");
-  else if (status === 403) toast("error", "You may not do that.");
+  else if (status === 401) toast("error", words.signedOut);
+  else if (status === 403 && ctx.response.headers.get("X-Problem") === "csrf") toast("error", words.tooOld);
+  else if (status === 403) toast("error", words.forbidden);
   else if (status === 404 && reading) location.assign(ctx.request.action);
-  else if (status === 404) toast("error", "This is no longer there. Reload the page.");
-  else if (status === 429) toast("error", "That was a little fast. Wait a moment and try again.");
-  else if (status >= 500) toast("error", "Something went wrong on our side. Nothing was changed; please try again.");
+  else if (status === 404) toast("error", words.gone);
+  else if (status === 429) toast("error", words.tooFast);
+  else if (status >= 500) toast("error", words.failed);
 });
 
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-  if (ctx?.request) toast("error", "We could not reach the school. Check your connection and try again.");
+  if (ctx?.request) toast("error", words.offline);
 });
 
 // After a swap the focus goes to what the answer is about, and never falls back to the top of the page.

@@ -74,7 +74,7 @@ async function mount(element) {
     if (clerkMount === "sign-up") instance.mountSignUp(place, { signInUrl, forceRedirectUrl: afterSignUp, signInForceRedirectUrl: afterSignIn });
     else instance.mountSignIn(place, { signUpUrl, forceRedirectUrl: afterSignIn, signUpForceRedirectUrl: afterSignUp });
   } catch {
-    say(element, "Sign-in is not available right now. Check your connection and reload the page.");
+    say(element, document.querySelector("#words").dataset.noSignIn);
   }
 }
 

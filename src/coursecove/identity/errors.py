@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coursecove.errors import Unavailable
+from coursecove.i18n import N_
 
 
 class SigningKeysUnavailable(Unavailable):
@@ -12,7 +13,7 @@ class SigningKeysUnavailable(Unavailable):
     """
 
     code = "identity_unavailable"
-    title = "Signing in is unavailable for a moment"
+    title = N_("Signing in is unavailable for a moment")
 
 
 class ClerkApiError(Unavailable):
@@ -26,7 +27,7 @@ class ClerkApiError(Unavailable):
     """
 
     code = "identity_unavailable"
-    title = "Clerk did not do what we asked"
+    title = N_("Clerk did not do what we asked")
 
     def __init__(
         self, code: str, status: int, message: str, *, retry_after_seconds: float | None = None

@@ -23,6 +23,7 @@ from litestar import Request
 
 from coursecove.config import Settings
 from coursecove.errors import Forbidden
+from coursecove.i18n import N_, _
 from coursecove.identity.authentication import SignedIn
 from coursecove.tenants.guards import identity_of
 
@@ -39,7 +40,7 @@ class StaleForm(Forbidden):
     """The form carries no token of this session; what was typed is offered again with one."""
 
     code = "csrf"
-    title = "Please send this form again"
+    title = N_("Please send this form again")
 
 
 def derive_key(secret: str, label: bytes = _LABEL) -> bytes:
@@ -104,7 +105,7 @@ async def require_token(request: Request[Any, Any, Any]) -> None:
     if any(name == FIELD and holds(value, settings, session_id, place) for name, value in typed):
         return
     state["typed"] = [(name, value) for name, value in typed if name != FIELD]
-    raise StaleForm("It has become too old, or it was not ours. Nothing was changed.")
+    raise StaleForm(_("It has become too old, or it was not ours. Nothing was changed."))
 
 
 def _place(request: Request[Any, Any, Any]) -> uuid.UUID | None:

@@ -11,11 +11,13 @@ from litestar.exceptions import HTTPException
 
 from coursecove import problems
 from coursecove.errors import CourseCoveError, Unauthenticated
+from coursecove.i18n import _
 from coursecove.portals.csrf import StaleForm
 from coursecove.portals.pages import environment, local_path, page_context, redirect, render, static_version
 from coursecove.tenants.errors import NotAMember
 
 _TEMPLATES = {
+    400: "errors/400.html",
     401: "errors/401.html",
     403: "errors/403.html",
     404: "errors/404.html",
@@ -34,7 +36,7 @@ def _template(status: int, code: str | None = None) -> str:
 
 async def gateway_page(error: CourseCoveError) -> tuple[int, bytes]:
     """Draw a failure that happened before any route was reached."""
-    page: dict[str, Any] = {"title": error.title, "version": static_version()}
+    page: dict[str, Any] = {"title": _(error.title), "version": static_version()}
     html = environment().get_template(_template(error.status, error.code)).render(page=page, error=error)
     return error.status, html.encode()
 
@@ -57,7 +59,7 @@ def as_page(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     else:
         structlog.get_logger("coursecove.pages").error("unexpected_failure", exc_info=error)
         status, code = 500, None
-    page = page_context(request, expected.title if expected else "Something went wrong")
+    page = page_context(request, _(expected.title) if expected else _("Something went wrong"))
     headers = {"Retry-After": "5"} if status == 503 else None
     return render(
         request,
@@ -82,7 +84,7 @@ def _show_the_way_in(request: Request[Any, Any, Any], error: CourseCoveError) ->
         # With the token it had: what ended is the proof of the session, which a renewed one brings
         # back. Should it turn out to be another session, the form is offered once more.
         resubmit = _resubmit(request)
-    page = page_context(request, error.title)
+    page = page_context(request, _(error.title))
     return render(
         request,
         _template(error.status),
@@ -99,7 +101,7 @@ def _offer_the_form_again(request: Request[Any, Any, Any], error: StaleForm) -> 
     return render(
         request,
         "errors/csrf.html",
-        page_context(request, error.title),
+        page_context(request, _(error.title)),
         status_code=error.status,
         # For scripts of ours, which do not swap this page into a part of another.
         headers={"X-Problem": error.code},

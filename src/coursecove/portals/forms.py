@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import discard
 from coursecove.errors import Conflict, CourseCoveError, Invalid, Malformed
+from coursecove.i18n import N_, _
 from coursecove.portals import csrf
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ class UnexpectedFields(Malformed):
     """A form carries something its page does not have; ``fields`` names it."""
 
     code = "unexpected_fields"
-    title = "This form could not be read"
+    title = N_("This form could not be read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Form:
         if isinstance(error, Redrawn):
             return error.form
         fields = dict(error.fields)
-        problem = error.detail or error.title
-        return Form(self.values, fields, problem if not fields else "Please check the marked fields.")
+        problem = error.detail or _(error.title)
+        return Form(self.values, fields, problem if not fields else _("Please check the marked fields."))
 
 
 class Redrawn(Conflict):
@@ -97,8 +98,8 @@ async def read_form(
     unknown = sorted({name for name, value in sent if name not in known or not isinstance(value, str)})
     if unknown:
         raise UnexpectedFields(
-            "It has fields that do not belong to it. Nothing was changed.",
-            fields={name[:_LONGEST_NAME]: "Not a field of this form." for name in unknown[:_MOST_NAMED]},
+            _("It has fields that do not belong to it. Nothing was changed."),
+            fields={name[:_LONGEST_NAME]: _("Not a field of this form.") for name in unknown[:_MOST_NAMED]},
         )
     values: dict[str, Any] = {name: [] for name in lists}
     for name, value in sent:
@@ -118,14 +119,14 @@ def whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError("Enter a whole number.") from None
+        raise ValueError(_("Enter a whole number.")) from None
 
 
 def price(text: str) -> int:
     """Read "45", "45.50" or "45,50" as integer minor units."""
     whole, dot, rest = text.replace(",", ".").partition(".")
     if not text.isascii() or not whole.isdigit() or (dot and (not rest.isdigit() or len(rest) > 2)):
-        raise ValueError("Enter an amount such as 45 or 45.50.")
+        raise ValueError(_("Enter an amount such as 45 or 45.50."))
     return int(whole) * 100 + int((rest or "0").ljust(2, "0"))
 
 
@@ -133,10 +134,10 @@ def clock_time(text: str) -> int:
     """Read "9:30" or "09:30" as minutes of the day; "24:00" is the end of it."""
     hours, colon, minutes = text.partition(":")
     if not colon or not hours.isdigit() or not minutes.isdigit() or len(minutes) != 2:
-        raise ValueError("Enter a time such as 09:30.")
+        raise ValueError(_("Enter a time such as 09:30."))
     value = int(hours) * 60 + int(minutes)
     if int(minutes) > 59 or value > 1440:
-        raise ValueError("Enter a time such as 09:30.")
+        raise ValueError(_("Enter a time such as 09:30."))
     return value
 
 
@@ -160,13 +161,13 @@ def convert(
         name = info.encode_name
         if name not in values:
             if info.required:
-                errors[name] = "This is needed."
+                errors[name] = _("This is needed.")
             continue
         value = values[name]
         if name in parsers and isinstance(value, str):
             if not value:
                 if info.required:
-                    errors[name] = "This is needed."
+                    errors[name] = _("This is needed.")
                 continue
             try:
                 value = parsers[name](value)
@@ -177,7 +178,7 @@ def convert(
             built[name] = msgspec.convert(value, info.type, strict=False)
         except msgspec.ValidationError as error:
             empty = value == "" and "length" in str(error)
-            errors[name] = "This is needed." if empty else messages.get(name, _plain(str(error)))
+            errors[name] = _("This is needed.") if empty else messages.get(name, _plain(str(error)))
     if errors:
         raise Invalid(fields=errors)
     return type_(**built)
@@ -187,14 +188,14 @@ def _plain(message: str) -> str:
     """Return a msgspec message in words a person uses."""
     text = message.partition(" - at")[0]
     for start, words in (
-        ("Expected `int` >= ", "Enter a number of at least {}."),
-        ("Expected `int` <= ", "Enter a number of at most {}."),
-        ("Expected `str` of length <= ", "At most {} characters, please."),
-        ("Expected `str` of length >= ", "At least {} characters, please."),
+        ("Expected `int` >= ", _("Enter a number of at least {}.")),
+        ("Expected `int` <= ", _("Enter a number of at most {}.")),
+        ("Expected `str` of length <= ", _("At most {} characters, please.")),
+        ("Expected `str` of length >= ", _("At least {} characters, please.")),
     ):
         if text.startswith(start):
             return words.format(text.removeprefix(start))
-    return "This value cannot be used here."
+    return _("This value cannot be used here.")
 
 
 async def attempt(session: AsyncSession, form: Form, verb: Callable[[], Any]) -> tuple[Any, Form | None]:

@@ -23,6 +23,7 @@ from litestar.response import Redirect
 
 from coursecove import formatting, i18n
 from coursecove.config import Settings, project_data
+from coursecove.i18n import N_, _
 from coursecove.identity.authentication import SignedIn
 from coursecove.identity.cookies import own_name
 from coursecove.portals import csrf
@@ -36,11 +37,19 @@ _ZONES = frozenset(available_timezones())
 CLERK_SCRIPT = "/npm/@clerk/clerk-js@5/dist/clerk.browser.js"
 
 
+class Undo(msgspec.Struct, frozen=True):
+    """The form that takes back what was just done: posted to ``action``, a path of this host."""
+
+    action: str
+    fields: list[tuple[str, str]]
+
+
 class Flash(msgspec.Struct, frozen=True):
-    """A sentence shown once, on the next page."""
+    """A sentence shown once, on the next page, and a way back where there is one."""
 
     kind: str
     text: str
+    undo: Undo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,8 @@ class NavLink:
 
 
 STUDENT_NAV = (
-    NavLink("Lessons", "/", "calendar-plus", "Book"),
-    NavLink("My lessons", "/lessons", "calendar-check"),
+    NavLink(N_("Lessons"), "/", "calendar-plus", N_("Book")),
+    NavLink(N_("My lessons"), "/lessons", "calendar-check"),
 )
 
 
@@ -82,12 +91,19 @@ def viewer_zone(request: AnyRequest, default: str) -> str:
 
 
 def _portals(member: MemberView, current: str) -> list[dict[str, Any]]:
-    found = [("student", "Book lessons", "/")]
+    found = [("student", _("Book lessons"), "/")]
     if member.role in ("instructor", "admin"):
-        found.append(("teach", "Teaching", "/teach"))
+        found.append(("teach", _("Teaching"), "/teach"))
     if member.role == "admin":
-        found.append(("admin", "Administration", "/admin"))
+        found.append(("admin", _("Administration"), "/admin"))
     return [{"label": label, "href": href, "current": name == current} for name, label, href in found]
+
+
+def _languages() -> list[dict[str, Any]]:
+    return [
+        {"code": code, "name": name, "current": code == i18n.language()}
+        for code, name in i18n.LANGUAGES.items()
+    ]
 
 
 def clerk_context(settings: Settings) -> dict[str, str]:
@@ -136,9 +152,9 @@ def page_context(
     elif isinstance(identity_of(request), SignedIn):
         # Signed in, but not (yet) a member here: there is somebody to sign out.
         viewer = {
-            "name": "Guest",
+            "name": _("Guest"),
             "initials": "?",
-            "email": "Not a member yet" if organization else "Signed in",
+            "email": _("Not a member yet") if organization else _("Signed in"),
             "image_url": None,
             "role": "guest",
             "portals": [],
@@ -147,6 +163,9 @@ def page_context(
     return {
         "title": title,
         "lang": i18n.language(),
+        # The bare domain, where CourseCove's operators work, speaks English.
+        "languages": _languages() if organization else [],
+        "here": path + (f"?{request.url.query}" if request.method == "GET" and request.url.query else ""),
         "description": description,
         "organization": organization
         and {
@@ -159,8 +178,8 @@ def page_context(
         "viewer": viewer,
         "nav": [
             {
-                "label": link.label,
-                "short": link.short or link.label,
+                "label": _(link.label),
+                "short": _(link.short or link.label),
                 "href": link.href,
                 "icon": link.icon,
                 "current": link.href == best,
@@ -218,20 +237,21 @@ def _flash_cookie(request: AnyRequest, value: str, *, max_age: int) -> Cookie:
     )
 
 
-def read_flash(request: AnyRequest) -> list[dict[str, str]]:
+def read_flash(request: AnyRequest) -> list[dict[str, Any]]:
     """Return what the last form had to say."""
     raw = request.cookies.get(_own_cookie(request, "flash"), "")
     try:
         flash = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)), type=Flash)
     except (msgspec.MsgspecError, binascii.Error, ValueError):
         return []
-    return [{"kind": flash.kind, "text": flash.text[:300]}]
+    undo = flash.undo if flash.undo and local_path(flash.undo.action, default="") else None
+    return [{"kind": flash.kind, "text": flash.text[:300], "undo": undo}]
 
 
 def redirect(
-    request: AnyRequest, to: str, *, flash: str | None = None, kind: str = "success"
+    request: AnyRequest, to: str, *, flash: str | None = None, kind: str = "success", undo: Undo | None = None
 ) -> Redirect | Response[None]:
-    """Go to another page of this host after a form, saying one sentence there.
+    """Go to another page of this host after a form, saying one sentence there, with a button that undoes it.
 
     A request of htmx is told to load the page, since it would swap a followed
     redirect into a part of this one.
@@ -239,7 +259,7 @@ def redirect(
     assert local_path(to, default="") == to, "a redirect stays on this host"
     cookies = []
     if flash:
-        encoded = base64.urlsafe_b64encode(msgspec.json.encode(Flash(kind, flash))).decode().rstrip("=")
+        encoded = base64.urlsafe_b64encode(msgspec.json.encode(Flash(kind, flash, undo))).decode().rstrip("=")
         cookies.append(_flash_cookie(request, encoded, max_age=60))
     if "hx-request" in request.headers:
         return Response(None, status_code=204, headers={"HX-Redirect": to}, cookies=cookies)

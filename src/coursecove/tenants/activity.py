@@ -44,7 +44,7 @@ async def _read(session: AsyncSession, statement: Select[Event, Member]) -> list
             id=event.id,
             action=event.action,
             actor_id=event.actor_id,
-            actor_name=member.name if member is not None else None,
+            actor_name=member.name if event.actor_id and member else None,
             subject_type=event.subject_type,
             subject_id=event.subject_id,
             data=event.data,

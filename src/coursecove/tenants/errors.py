@@ -10,14 +10,14 @@ class NotAMember(Forbidden):
     """The person is signed in, but does not belong to this school."""
 
     code = "not_a_member"
-    title = "You are not a member of this school yet"
+    title = N_("You are not a member of this school yet")
 
 
 class LastAdmin(Conflict):
     """Somebody has to be able to let people in."""
 
     code = "last_admin"
-    title = "A school needs at least one admin"
+    title = N_("A school needs at least one admin")
 
 
 class OwnMembership(Conflict):
@@ -38,4 +38,4 @@ class EnrolmentClosed(Forbidden):
     """The school lets people in by invitation only."""
 
     code = "enrolment_closed"
-    title = "This school takes new students by invitation"
+    title = N_("This school takes new students by invitation")

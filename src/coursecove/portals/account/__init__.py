@@ -1,4 +1,4 @@
-"""Signing in, signing up, signing out and joining a school; and the school's colours.
+"""Signing in, signing up, signing out and joining a school; the school's colours.
 
 Clerk's components do the first two in the browser; these pages mount them.
 """
@@ -9,6 +9,16 @@ from typing import Any
 
 from coursecove.portals.account.branding import branding
 from coursecove.portals.account.joining import join, join_page
+from coursecove.portals.account.languages import choose_language
 from coursecove.portals.account.sessions import sign_in, sign_out, sign_out_page, sign_up
 
-HANDLERS: list[Any] = [sign_in, sign_up, sign_out_page, sign_out, join_page, join, branding]
+HANDLERS: list[Any] = [
+    sign_in,
+    sign_up,
+    sign_out_page,
+    sign_out,
+    join_page,
+    join,
+    choose_language,
+    branding,
+]

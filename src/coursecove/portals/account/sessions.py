@@ -9,6 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromQuery
 from litestar.response import Redirect
 
+from coursecove.i18n import _
 from coursecove.identity.api import ClerkApi
 from coursecove.identity.authentication import SignedIn
 from coursecove.identity.cookies import expired_lines
@@ -32,13 +33,13 @@ def _mounting(request: AnyRequest, template: str, title: str, return_to: str | N
 @get("/sign-in", include_in_schema=False)
 async def sign_in(request: Request[Any, Any, Any], return_to: FromQuery[str | None] = None) -> Response[Any]:
     """Mount Clerk's sign-in; whoever is signed in goes straight on."""
-    return _mounting(request, "account/sign_in.html", "Sign in", return_to)
+    return _mounting(request, "account/sign_in.html", _("Sign in"), return_to)
 
 
 @get("/sign-up", include_in_schema=False)
 async def sign_up(request: Request[Any, Any, Any], return_to: FromQuery[str | None] = None) -> Response[Any]:
     """Mount Clerk's sign-up; afterwards the school asks whether to join."""
-    return _mounting(request, "account/sign_up.html", "Create your account", return_to)
+    return _mounting(request, "account/sign_up.html", _("Create your account"), return_to)
 
 
 @get("/sign-out", include_in_schema=False)
@@ -46,7 +47,7 @@ async def sign_out_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """Ask once; for browsers without scripts, and for whoever follows the link directly."""
     if not isinstance(identity_of(request), SignedIn):
         return redirect(request, "/")
-    return render(request, "account/sign_out.html", page_context(request, "Sign out"))
+    return render(request, "account/sign_out.html", page_context(request, _("Sign out")))
 
 
 @post("/sign-out", include_in_schema=False)
@@ -61,7 +62,7 @@ async def sign_out(request: Request[Any, Any, Any]) -> Response[Any]:
         except ClerkApiError as error:
             # The cookies go all the same; the token they held dies within a minute.
             log.warning("session_not_revoked", clerk_code=error.clerk_code)
-    answer = redirect(request, "/", flash="You are signed out.", kind="info")
+    answer = redirect(request, "/", flash=_("You are signed out."), kind="info")
     lines = [
         line
         for name in ("__session", "__client_uat")

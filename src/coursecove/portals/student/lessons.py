@@ -11,12 +11,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
+from coursecove import clock, formatting
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingView
 from coursecove.config import Settings
 from coursecove.errors import NotFound
 from coursecove.formatting import initials, same_clock
+from coursecove.i18n import _
 from coursecove.notifications.calendar_invite import calendar_invite
 from coursecove.notifications.rendering import Notice
 from coursecove.portals.cancelling import cancel_by_form
@@ -74,7 +75,7 @@ class LessonPages(Controller):
         return render(
             request,
             "student/lessons.html",
-            page_context(request, "My lessons", nav=STUDENT_NAV),
+            page_context(request, _("My lessons"), nav=STUDENT_NAV),
             past=past,
             cards=[
                 lesson_card(
@@ -106,7 +107,7 @@ class LessonPages(Controller):
             and booking.status == "confirmed"
             and clock.now() - booking.confirmed_at < _FRESH
         )
-        title = "You’re booked" if fresh else booking.appointment_type.name
+        title = _("You’re booked") if fresh else booking.appointment_type.name
         return _draw(request, organization, booking, "student/lesson.html", title, by=by, fresh=fresh)
 
     @get("/{reference:str}/calendar.ics")
@@ -159,7 +160,7 @@ class LessonPages(Controller):
         if not booking.can_cancel:
             return redirect(request, f"/lessons/{booking.reference}")
         return _draw(
-            request, organization, booking, "student/cancel.html", "Cancel this lesson?", by=by, form=Form()
+            request, organization, booking, "student/cancel.html", _("Cancel this lesson?"), by=by, form=Form()
         )
 
     @post("/{reference:str}/cancel", status_code=200)
@@ -175,13 +176,13 @@ class LessonPages(Controller):
         booking = await own_booking(session, reference, by=by)
         refused = await cancel_by_form(request, session, booking, by=by)
         if refused is None:
-            return redirect(request, f"/lessons/{booking.reference}", flash="The lesson is cancelled.")
+            return redirect(request, f"/lessons/{booking.reference}", flash=_("The lesson is cancelled."))
         return _draw(
             request,
             organization,
             booking,
             "student/cancel.html",
-            "Cancel this lesson?",
+            _("Cancel this lesson?"),
             by=by,
             form=refused,
             status_code=refused.refused_status,
@@ -192,7 +193,7 @@ async def own_booking(session: AsyncSession, reference: str, *, by: Member) -> B
     """Return a lesson that ``by`` takes themselves; raises NotFound for all others, taught ones included."""
     booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
     if booking.student.id != by.id:
-        raise NotFound("There is no such lesson among yours.")
+        raise NotFound(_("There is no such lesson among yours."))
     return booking
 
 
@@ -207,8 +208,14 @@ def pages_of(page: int, total: int, href: str) -> dict[str, Any] | None:
     if total <= PAGE_SIZE and page == 1:
         return None
     first, last = (page - 1) * PAGE_SIZE + 1, min(page * PAGE_SIZE, total)
+    if first <= last:
+        text = _("{first} to {last} of {total}").format(
+            first=formatting.number(first), last=formatting.number(last), total=formatting.number(total)
+        )
+    else:
+        text = _("{total} in all").format(total=formatting.number(total))
     return {
-        "text": f"{first} to {last} of {total}" if first <= last else f"{total} in all",
+        "text": text,
         "previous_href": f"{href}page={page - 1}" if page > 1 else None,
         "next_href": f"{href}page={page + 1}" if last < total else None,
     }
@@ -235,7 +242,7 @@ def _draw(
 ) -> Response[Any]:
     clocks = _clocks(request, organization, booking)
     page = page_context(
-        request, title, nav=STUDENT_NAV, breadcrumb=[{"label": "My lessons", "href": "/lessons"}]
+        request, title, nav=STUDENT_NAV, breadcrumb=[{"label": _("My lessons"), "href": "/lessons"}]
     )
     return render(
         request,
@@ -262,10 +269,10 @@ def _policy(booking: BookingView, clocks: Clocks) -> str | None:
         return None
     until = clocks.moment(booking.cancel_until)
     if booking.cancel_until < clock.now():
-        return (
-            f"Cancelling online was possible until {until}. "
+        return _(
+            "Cancelling online was possible until {until}. "
             "If you cannot come, please get in touch with the school."
-        )
+        ).format(until=until)
     if booking.cancel_until == booking.starts_at:
-        return "You can cancel free of charge until the lesson starts."
-    return f"You can cancel free of charge until {until}."
+        return _("You can cancel free of charge until the lesson starts.")
+    return _("You can cancel free of charge until {until}.").format(until=until)
