@@ -324,6 +324,7 @@ ROUTES: dict[str, Route] = {
     "GET /join": Route("guests"),
     "POST /join": Route("guests", form=lambda _: {"return_to": "/"}),
     "GET /branding.css": Route("everyone"),
+    "POST /language": Route("everyone", form=lambda _: {"language": "en", "return_to": "/"}),
     # Pages: students.
     "GET /": Route("everyone"),
     "GET /book/{slug}": Route("everyone"),
