@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeUpdate
-from coursecove.bookings import booking as booking_module
-from coursecove.bookings import service
+from coursecove.bookings import acceptance, service, taking
 from coursecove.bookings.errors import InstructorNotQualified, SlotNotOffered, SlotTaken, StudentBusy
+from coursecove.bookings.occupancy import Taken
 from coursecove.bookings.schemas import BookingCreate
-from coursecove.bookings.timetable import BusyTimes
 from coursecove.errors import Forbidden, Invalid
 from coursecove.tenants.models import Member
 from tests.bookings.desk import CLARA, IDA, LEO, MIA, MONDAY, PRIYA, TOMAS, Desk, berlin
@@ -78,10 +77,10 @@ def test_a_taken_time_answers_with_the_nearest_free_ones(desk: Desk) -> None:
         (berlin(5, 9, 1), "not_on_grid"),
         (berlin(5, 13), "outside_hours"),
         (MONDAY + timedelta(minutes=119), "too_soon"),
-        (MONDAY - timedelta(days=400), "too_soon"),
+        (MONDAY - timedelta(days=400), "past"),
         (berlin(5, 9, month=6), "too_far"),
         (datetime.max.replace(tzinfo=UTC), "too_far"),
-        (datetime.min.replace(tzinfo=UTC), "too_soon"),
+        (datetime.min.replace(tzinfo=UTC), "past"),
     ],
 )
 def test_what_is_not_offered_is_refused_with_the_reason(desk: Desk, start: datetime, reason: str) -> None:
@@ -95,7 +94,7 @@ def test_a_lesson_nobody_teaches_is_refused_without_alternatives(desk: Desk) -> 
     desk.add_type("Theremin", [], location_mode="online")
     with pytest.raises(SlotNotOffered) as refusal:
         desk.book(PRIYA, "Theremin", berlin(7, 10))
-    assert refusal.value.extra == {"reason": "nobody_teaches", "alternatives": []}
+    assert refusal.value.extra == {"reason": "nobody_teaches", "alternatives": [], "broken_rules": []}
 
 
 def test_a_student_cannot_be_in_two_lessons_at_once(desk: Desk) -> None:
@@ -207,11 +206,11 @@ def test_losing_the_chosen_instructor_at_commit_goes_on_to_the_next_free_one(
     start = berlin(25, 14)
     first = desk.book(MIA, "Quick pick", start)
 
-    async def blind(*arguments: object, **options: object) -> BusyTimes:
-        return BusyTimes()
+    async def blind(*arguments: object, **options: object) -> Taken:
+        return Taken()
 
     # As if the first booking was committed between our look and our insert.
-    monkeypatch.setattr(booking_module, "busy_times", blind)
+    monkeypatch.setattr(acceptance, "taken_of", blind)
     second = desk.book(LEO, "Quick pick", start)
     assert {first.instructor.name, second.instructor.name} == {"Ida Berg", "Tomás Rey"}
     with pytest.raises(SlotTaken) as refusal:
@@ -222,14 +221,14 @@ def test_losing_the_chosen_instructor_at_commit_goes_on_to_the_next_free_one(
 def test_a_student_who_loses_at_commit_blocks_nobody_even_if_the_failure_is_caught(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails without the release in ``_take``: the instructor's time stays blocked without a lesson."""
+    """Fails without the release in ``taking``: the instructor's time stays blocked without a lesson."""
     start = berlin(26, 14)
     desk.book(MIA, "Guitar lesson", start)
 
-    async def blind(*arguments: object, **options: object) -> BusyTimes:
-        return BusyTimes()
+    async def blind(*arguments: object, **options: object) -> Taken:
+        return Taken()
 
-    monkeypatch.setattr(booking_module, "busy_times", blind)
+    monkeypatch.setattr(acceptance, "taken_of", blind)
     data = BookingCreate(appointment_type_id=desk.school.types["Violin lesson"], starts_at=start)
 
     async def caught(session: AsyncSession, by: Member) -> None:
@@ -250,5 +249,5 @@ def test_a_student_who_loses_at_commit_blocks_nobody_even_if_the_failure_is_caug
 def test_a_reference_that_is_taken_is_drawn_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = desk.book(MIA, "Violin lesson", berlin(27, 9)).reference
     drawn = iter([taken, taken, "ZZZZ-0001"])
-    monkeypatch.setattr(booking_module, "new_reference", lambda: next(drawn))
+    monkeypatch.setattr(taking, "new_reference", lambda: next(drawn))
     assert desk.book(LEO, "Violin lesson", berlin(27, 14)).reference == "ZZZZ-0001"

@@ -81,7 +81,7 @@ def test_a_taken_time_is_answered_with_alternatives_a_client_can_read(
     refused = client("musicschool", LEO).post(
         "/api/v1/bookings", json=_wanted(musicschool, "2001-01-01T10:00:00+01:00")
     )
-    assert (refused.json()["code"], refused.json()["reason"]) == ("slot_not_offered", "too_soon")
+    assert (refused.json()["code"], refused.json()["reason"]) == ("slot_not_offered", "past")
 
 
 @pytest.mark.parametrize(

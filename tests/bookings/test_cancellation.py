@@ -92,6 +92,11 @@ def test_the_session_stays_while_another_seat_is_taken(desk: Desk) -> None:
         id=booking.id,
         leo=desk.school.members[LEO],
     )
+    desk.rows(
+        "update sessions set capacity = 2, seats_taken = 2 "
+        "where id = (select session_id from bookings where id = :id) returning id",
+        id=booking.id,
+    )
     live = (
         "select count(*) from sessions where cancelled_at is null and starts_at = :at and instructor_id = :ida"
     )

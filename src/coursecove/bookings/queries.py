@@ -12,11 +12,11 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, and_, func, or_, select, true
+from sqlalchemy import Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import aliased
 
-from coursecove.appointments.models import AppointmentType, Location
-from coursecove.bookings.models import Booking, TeachingSession
+from coursecove.appointments.models import AppointmentType, Location, Room
+from coursecove.bookings.models import Booking, LessonNote, TeachingSession
 from coursecove.tenants.models import InstructorProfile, Member
 
 Order = Literal["starts_at", "-starts_at"]
@@ -40,52 +40,155 @@ def _same(entity: Any, column: Any) -> Any:
     return and_(entity.organization_id == Booking.organization_id, entity.id == column)
 
 
+def _of_session(entity: Any, column: Any) -> Any:
+    return and_(entity.organization_id == TeachingSession.organization_id, entity.id == column)
+
+
 def booked() -> Select[Any]:
     """Everything a view of a booking is made from, one row per booking."""
     columns: list[Any] = [
         Booking.id,
+        Booking.session_id,
         Booking.reference,
         Booking.status,
         Booking.booked_by_id,
         Booking.starts_at,
         Booking.ends_at,
+        Booking.created_at,
         Booking.note,
+        Booking.answers,
+        Booking.address,
+        Booking.postcode,
+        Booking.travel_minutes,
         Booking.price_cents,
         Booking.currency,
         Booking.confirmed_at,
+        Booking.approve_by,
+        Booking.declined_at,
         Booking.cancelled_at,
         Booking.cancellation_reason,
         Booking.cancellation_notice_minutes,
+        Booking.reschedule_notice_minutes,
+        Booking.most_reschedules,
+        Booking.rescheduled_count,
+        Booking.overridden_rules,
+        Booking.attendance,
         Booking.revision,
+        TeachingSession.capacity,
+        TeachingSession.seats_taken,
+        *_place_of_session(),
+        *_person(_Instructor, "instructor"),
+        *_person(_Student, "student"),
+        *_person(_Canceller, "canceller"),
+    ]
+    return _with_place(
+        select(*columns)
+        .select_from(Booking)
+        .join(TeachingSession, _same(TeachingSession, Booking.session_id))
+        .join(_Student, _same(_Student, Booking.student_id))
+        .outerjoin(_Canceller, _same(_Canceller, Booking.cancelled_by_id)),
+    )
+
+
+def taught() -> Select[Any]:
+    """Everything a view of a session is made from, one row per session; its seats are another read."""
+    columns: list[Any] = [
+        TeachingSession.id,
+        TeachingSession.starts_at,
+        TeachingSession.ends_at,
+        TeachingSession.blocked_from,
+        TeachingSession.blocked_until,
+        TeachingSession.capacity,
+        TeachingSession.seats_taken,
+        TeachingSession.scheduled_by_id,
+        TeachingSession.cancelled_at,
+        *_place_of_session(),
+        *_person(_Instructor, "instructor"),
+    ]
+    return _with_place(select(*columns).select_from(TeachingSession))
+
+
+def seated() -> Select[Any]:
+    """The seats of sessions with their students, one row per booking."""
+    columns: list[Any] = [
+        Booking.id,
+        Booking.session_id,
+        Booking.reference,
+        Booking.status,
+        Booking.note,
+        Booking.address,
+        Booking.postcode,
+        Booking.attendance,
+        Booking.approve_by,
+        Booking.overridden_rules,
+        Booking.revision,
+        Booking.starts_at,
+        Booking.cancelled_at,
+        *_person(_Student, "student"),
+    ]
+    return (
+        select(*columns)
+        .select_from(Booking)
+        .join(_Student, _same(_Student, Booking.student_id))
+        .order_by(_Student.given_name, _Student.family_name, Booking.id)
+    )
+
+
+def written() -> Select[Any]:
+    """Notes about lessons with their authors, oldest first."""
+    columns: list[Any] = [
+        LessonNote.id,
+        LessonNote.booking_id,
+        LessonNote.body,
+        LessonNote.shared_at,
+        LessonNote.created_at,
+        LessonNote.updated_at,
+        LessonNote.author_id,
+        func.trim(Member.given_name + " " + Member.family_name).label("author_name"),
+        Member.image_url.label("author_image_url"),
+    ]
+    return (
+        select(*columns)
+        .select_from(LessonNote)
+        # Outer, because a student does not see an author who has left the staff since.
+        .outerjoin(
+            Member,
+            and_(Member.organization_id == LessonNote.organization_id, Member.id == LessonNote.author_id),
+        )
+        .order_by(LessonNote.created_at, LessonNote.id)
+    )
+
+
+def _place_of_session() -> list[Any]:
+    return [
         AppointmentType.id.label("type_id"),
         AppointmentType.slug.label("type_slug"),
         AppointmentType.name.label("type_name"),
         AppointmentType.color.label("type_color"),
         AppointmentType.location_mode.label("type_location_mode"),
+        AppointmentType.kind.label("type_kind"),
         Location.id.label("location_id"),
         Location.slug.label("location_slug"),
         Location.name.label("location_name"),
         Location.address.label("location_address"),
         Location.directions.label("location_directions"),
         Location.time_zone.label("location_time_zone"),
+        Room.id.label("room_id"),
+        Room.name.label("room_name"),
         InstructorProfile.meeting_url,
-        *_person(_Instructor, "instructor"),
-        *_person(_Student, "student"),
-        *_person(_Canceller, "canceller"),
     ]
+
+
+def _with_place(statement: Select[Any]) -> Select[Any]:
     return (
-        select(*columns)
-        .select_from(Booking)
-        .join(TeachingSession, _same(TeachingSession, Booking.session_id))
-        .join(AppointmentType, _same(AppointmentType, TeachingSession.appointment_type_id))
-        .join(_Instructor, _same(_Instructor, TeachingSession.instructor_id))
-        .join(_Student, _same(_Student, Booking.student_id))
-        .outerjoin(Location, _same(Location, TeachingSession.location_id))
-        .outerjoin(_Canceller, _same(_Canceller, Booking.cancelled_by_id))
+        statement.join(AppointmentType, _of_session(AppointmentType, TeachingSession.appointment_type_id))
+        .join(_Instructor, _of_session(_Instructor, TeachingSession.instructor_id))
+        .outerjoin(Location, _of_session(Location, TeachingSession.location_id))
+        .outerjoin(Room, _of_session(Room, TeachingSession.room_id))
         .outerjoin(
             InstructorProfile,
             and_(
-                InstructorProfile.organization_id == Booking.organization_id,
+                InstructorProfile.organization_id == TeachingSession.organization_id,
                 InstructorProfile.member_id == TeachingSession.instructor_id,
             ),
         )
@@ -105,12 +208,43 @@ def visible_to(viewer: Member) -> Any:
     return Booking.student_id == viewer.id
 
 
+def session_mentions(word: str) -> Any:
+    """Say that a word occurs in a session's type or instructor, or in one of its students or references."""
+    who = func.concat_ws(" ", AppointmentType.name, _Instructor.given_name, _Instructor.family_name)
+    seat = func.concat_ws(" ", Booking.reference, Member.given_name, Member.family_name)
+    return or_(
+        who.icontains(word, autoescape=True),
+        exists()
+        .where(
+            Booking.organization_id == TeachingSession.organization_id,
+            Booking.session_id == TeachingSession.id,
+            Member.organization_id == Booking.organization_id,
+            Member.id == Booking.student_id,
+            seat.icontains(word, autoescape=True),
+        )
+        .correlate(TeachingSession),
+    )
+
+
+def is_published() -> Any:
+    """Say that a session's type is neither a draft nor archived."""
+    return and_(AppointmentType.published_at.is_not(None), AppointmentType.archived_at.is_(None))
+
+
+def is_offered_openly(*, signed_in: bool) -> Any:
+    """Say that a session's type is listed for visitors, or for whoever is signed in as a member."""
+    shown = ("public", "members") if signed_in else ("public",)
+    return and_(is_published(), AppointmentType.visibility.in_(shown))
+
+
 def filtered(
     statement: Select[Any],
     *,
     student_id: uuid.UUID | None = None,
     instructor_id: uuid.UUID | None = None,
     appointment_type_id: uuid.UUID | None = None,
+    location_id: uuid.UUID | None = None,
+    room_id: uuid.UUID | None = None,
     status: str | None = None,
     from_: datetime | None = None,
     until: datetime | None = None,
@@ -124,10 +258,15 @@ def filtered(
         conditions.append(TeachingSession.instructor_id == instructor_id)
     if appointment_type_id is not None:
         conditions.append(TeachingSession.appointment_type_id == appointment_type_id)
+    if location_id is not None:
+        conditions.append(TeachingSession.location_id == location_id)
+    if room_id is not None:
+        conditions.append(TeachingSession.room_id == room_id)
     if status is not None:
-        # Asked as the fact it is derived from, which the partial indexes know.
-        cancelled = Booking.cancelled_at.is_not(None)
-        conditions.append(cancelled if status == "cancelled" else Booking.cancelled_at.is_(None))
+        conditions.append(Booking.status == status)
+        if status in ("held", "pending", "confirmed"):
+            # Said again as the fact it is derived from, which the partial indexes know.
+            conditions.append(Booking.cancelled_at.is_(None))
     if from_ is not None:
         conditions.append(Booking.starts_at >= from_)
     if until is not None:

@@ -6,9 +6,16 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-BookingStatus = Literal["confirmed", "cancelled"]
+BookingStatus = Literal["held", "pending", "confirmed", "declined", "cancelled", "expired"]
+Attendance = Literal["present", "late", "absent", "excused"]
+Kind = Literal["private", "class"]
+
+# With an offset: a time without one is a different instant to every reader.
+Instant = Annotated[datetime, Meta(tz=True)]
+Reason = Annotated[str, Meta(max_length=500)]
+Duration = Annotated[int, Meta(ge=5, le=720)]
 
 
 class TypeSummary(Struct, frozen=True):
@@ -19,6 +26,7 @@ class TypeSummary(Struct, frozen=True):
     name: str
     color: str
     location_mode: str
+    kind: Kind = "private"
 
 
 class PersonSummary(Struct, frozen=True):
@@ -41,13 +49,61 @@ class PlaceSummary(Struct, frozen=True):
     time_zone: str
 
 
+class RoomSummary(Struct, frozen=True):
+    """The room of a lesson."""
+
+    id: uuid.UUID
+    name: str
+
+
+class AnswerView(Struct, frozen=True):
+    """A question as it was asked at booking time, with its answer."""
+
+    label: str
+    answer: str
+
+
+class NoteView(Struct, frozen=True, kw_only=True):
+    """What staff wrote about a lesson; the student reads it when it is ``shared``."""
+
+    id: uuid.UUID
+    booking_id: uuid.UUID
+    author: PersonSummary
+    body: str
+    shared: bool
+    created_at: datetime
+    updated_at: datetime
+    # What this viewer may do: its author and admins.
+    can_change: bool
+
+
+class SeatView(Struct, frozen=True, kw_only=True):
+    """A student in a lesson, for its staff; students never see another's."""
+
+    booking_id: uuid.UUID
+    reference: str
+    student: PersonSummary
+    status: BookingStatus
+    note: str
+    attendance: Attendance | None
+    approve_by: datetime | None
+    overridden_rules: list[str]
+    revision: int
+
+
 class SlotView(Struct, frozen=True):
-    """A time that can be booked, with everybody who is free at it."""
+    """A time that can be booked, with everybody who is free at it.
+
+    Of a class it is one session on the calendar, with the seats that are left.
+    """
 
     starts_at: datetime
     ends_at: datetime
     location: PlaceSummary | None
     instructors: list[PersonSummary]
+    duration_minutes: int
+    session_id: uuid.UUID | None = None
+    seats_left: int | None = None
 
 
 class SlotList(Struct, frozen=True):
@@ -68,51 +124,143 @@ class Alternative(Struct, frozen=True):
 class BookingCreate(Struct, forbid_unknown_fields=True, kw_only=True):
     """What a booking needs.
 
-    No instructor means "anyone".  ``student_id`` is for staff who book for a
-    student; everybody else, and staff who leave it out, book for themselves.
+    No instructor means "anyone"; of a class, ``session_id`` or the start names
+    which.  ``student_id`` is for staff who book for a student; everybody else,
+    and staff who leave it out, book for themselves.  ``room_id`` and
+    ``override_rules`` are for staff: the rules that were passed are kept on the
+    booking.  ``answers`` are by question.
     """
 
     appointment_type_id: uuid.UUID
-    # With an offset: a time without one is a different instant to every reader.
-    starts_at: Annotated[datetime, Meta(tz=True)]
+    starts_at: Instant
+    session_id: uuid.UUID | None = None
+    duration_minutes: Duration | None = None
     instructor_id: uuid.UUID | None = None
     location_id: uuid.UUID | None = None
+    room_id: uuid.UUID | None = None
     student_id: uuid.UUID | None = None
     note: Annotated[str, Meta(max_length=1000)] = ""
+    answers: dict[uuid.UUID, Annotated[str, Meta(max_length=2000)]] = {}
+    # Where the student lives, for lessons at their place.
+    address: Annotated[str, Meta(max_length=400)] = ""
+    postcode: Annotated[str, Meta(max_length=20)] = ""
+    override_rules: bool = False
+    # Of a type that is seen by link only.
+    link_key: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class BookingCancel(Struct, forbid_unknown_fields=True):
     """Why a lesson is cancelled, in the person's own words."""
 
-    reason: Annotated[str, Meta(max_length=500)] = ""
+    reason: Reason = ""
+
+
+class BookingDecline(Struct, forbid_unknown_fields=True):
+    """Why a request is declined; the student reads it."""
+
+    reason: Reason = ""
+
+
+class BookingMove(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where a lesson goes; what is left out stays.
+
+    A seat in a class goes to another session of the class, named by
+    ``session_id`` or its start.  ``duration_minutes``, ``room_id`` and
+    ``override_rules`` are for staff.
+    """
+
+    starts_at: Instant
+    session_id: uuid.UUID | None = None
+    duration_minutes: Duration | None = None
+    instructor_id: uuid.UUID | None = None
+    location_id: uuid.UUID | None = None
+    room_id: uuid.UUID | None = None
+    override_rules: bool = False
+
+
+class AttendanceUpdate(Struct, forbid_unknown_fields=True):
+    """Whether the student came; null takes it back."""
+
+    attendance: Attendance | None
+
+
+class NoteCreate(Struct, forbid_unknown_fields=True):
+    """A note about a lesson: for staff, or shared with the student."""
+
+    body: Annotated[str, Meta(min_length=1, max_length=4000)]
+    shared: bool = False
+
+
+class NoteUpdate(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Changes to a note; what is left out stays."""
+
+    body: Annotated[str, Meta(min_length=1, max_length=4000)] | UnsetType = UNSET
+    shared: bool | UnsetType = UNSET
+
+
+class NoteList(Struct, frozen=True):
+    """The notes of a lesson, oldest first."""
+
+    items: list[NoteView]
 
 
 class BookingView(Struct, frozen=True, kw_only=True):
     """A booking as its student, its instructor or an admin sees it."""
 
     id: uuid.UUID
+    session_id: uuid.UUID
     reference: str
     status: BookingStatus
     appointment_type: TypeSummary
     instructor: PersonSummary
     student: PersonSummary
     location: PlaceSummary | None
+    room: RoomSummary | None
     meeting_url: str | None
     starts_at: datetime
     ends_at: datetime
+    duration_minutes: int
     # The zone a lesson in person is shown in; None: show it in the viewer's.
     venue_time_zone: str | None
+    # For lessons at the student's place, and for nobody but the two who meet and admins.
+    address: str
+    postcode: str
+    travel_minutes: int
     note: str
+    answers: list[AnswerView]
     price_cents: int | None
     currency: str | None
-    confirmed_at: datetime
+    booked_at: datetime
+    confirmed_at: datetime | None
+    # Until when staff may confirm a request; then it lapses.
+    approve_by: datetime | None
+    declined_at: datetime | None
+    # A request that nobody answered in time.
+    lapsed: bool
     cancelled_at: datetime | None
     cancelled_by: PersonSummary | None
     cancellation_reason: str | None
-    # The last instant the student may cancel at (allowed at this very instant).
+    # The last instants the student may cancel and move at (allowed at this very instant).
     cancel_until: datetime
+    move_until: datetime
+    rescheduled_count: int
+    most_reschedules: int | None
+    # Rules that staff passed for this booking: notice, hours, limits …  For staff; empty to students.
+    overridden_rules: list[str]
+    attendance: Attendance | None
+    # As far as this viewer may read them, oldest first.
+    notes: list[NoteView]
+    # Seats of the session, and how many are taken.
+    capacity: int
+    seats_taken: int
+    # Who is in the class, for its staff; None to students, and for private lessons.
+    seats: list[SeatView] | None
     # What this viewer may do now.
     can_cancel: bool
+    can_move: bool
+    can_decide: bool
+    can_note_attendance: bool
+    can_write_notes: bool
     revision: int
 
 
@@ -123,3 +271,149 @@ class BookingPage(Struct, frozen=True):
     total: int
     page: int
     page_size: int
+
+
+class ClassCreate(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Times of a class to put on the calendar.
+
+    Each of ``starts_at`` comes again every ``every_weeks`` weeks, ``times``
+    times in all, at the same time on the wall clock.  Capacity and duration
+    are the type's unless given.
+    """
+
+    appointment_type_id: uuid.UUID
+    instructor_id: uuid.UUID
+    location_id: uuid.UUID | None = None
+    room_id: uuid.UUID | None = None
+    starts_at: Annotated[list[Instant], Meta(min_length=1, max_length=60)]
+    times: Annotated[int, Meta(ge=1, le=60)] = 1
+    every_weeks: Annotated[int, Meta(ge=1, le=8)] = 1
+    capacity: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    duration_minutes: Duration | None = None
+    override_rules: bool = False
+
+
+class ClassCancel(Struct, forbid_unknown_fields=True):
+    """Why a class does not take place; its students read it."""
+
+    reason: Reason = ""
+
+
+class ClassView(Struct, frozen=True, kw_only=True):
+    """A class on the calendar; ``id`` is its session's, ``handle`` stands for it in an address."""
+
+    id: uuid.UUID
+    handle: str
+    appointment_type: TypeSummary
+    instructor: PersonSummary
+    location: PlaceSummary | None
+    room: RoomSummary | None
+    starts_at: datetime
+    ends_at: datetime
+    duration_minutes: int
+    venue_time_zone: str | None
+    capacity: int
+    seats_taken: int
+    seats_left: int
+    cancelled_at: datetime | None
+    # For its staff; None to everybody else.
+    seats: list[SeatView] | None
+    can_cancel: bool
+
+
+class ClassList(Struct, frozen=True):
+    """Classes by start."""
+
+    items: list[ClassView]
+
+
+class ClassConflict(Struct, frozen=True):
+    """A time at which a class cannot be, and why: a rule's name, or who or what is taken."""
+
+    starts_at: datetime
+    reason: str
+    message: str
+
+
+class CalendarEntry(Struct, frozen=True, kw_only=True):
+    """A session on staff's calendar: a private lesson with its student, or a class with its seats.
+
+    ``status`` is the lesson's: pending while its only student waits for an
+    answer, cancelled when nobody comes any more.
+    """
+
+    session_id: uuid.UUID
+    kind: Kind
+    # Staff put it on the calendar; it stays there without a student.
+    scheduled: bool
+    status: BookingStatus
+    appointment_type: TypeSummary
+    instructor: PersonSummary
+    location: PlaceSummary | None
+    room: RoomSummary | None
+    meeting_url: str | None
+    starts_at: datetime
+    ends_at: datetime
+    # With buffers and the way: when the instructor is not free for anything else.
+    blocked_from: datetime
+    blocked_until: datetime
+    venue_time_zone: str | None
+    address: str
+    capacity: int
+    seats_taken: int
+    seats: list[SeatView]
+
+
+class CalendarList(Struct, frozen=True):
+    """Sessions by start."""
+
+    items: list[CalendarEntry]
+
+
+class WeekFigures(Struct, frozen=True, kw_only=True):
+    """A span of time in numbers, as far as the viewer may count.
+
+    ``lessons`` are sessions that take place, ``cancellations`` seats given
+    back or refused, ``pending`` requests that wait for an answer.
+    """
+
+    lessons: int
+    cancellations: int
+    pending: int
+    taught_minutes: int
+    class_seats: int
+    class_seats_taken: int
+
+
+class SubstituteLesson(Struct, frozen=True):
+    """A lesson somebody cannot give, with the qualified colleagues who are free at its time."""
+
+    lesson: CalendarEntry
+    colleagues: list[PersonSummary]
+
+
+class SubstituteList(Struct, frozen=True):
+    """Lessons by start."""
+
+    items: list[SubstituteLesson]
+
+
+class HandOverChoice(Struct, forbid_unknown_fields=True):
+    """What becomes of one lesson: somebody else gives it, or (without ``instructor_id``) it is cancelled."""
+
+    session_id: uuid.UUID
+    instructor_id: uuid.UUID | None = None
+
+
+class HandOver(Struct, forbid_unknown_fields=True):
+    """What becomes of lessons somebody cannot give, and what their students are told."""
+
+    lessons: Annotated[list[HandOverChoice], Meta(min_length=1, max_length=200)]
+    message: Reason = ""
+
+
+class HandOverResult(Struct, frozen=True):
+    """How many lessons were given to colleagues, and how many cancelled."""
+
+    handed_over: int
+    cancelled: int

@@ -12,18 +12,51 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings import queries
+from coursecove.bookings.approval import approve, decline
+from coursecove.bookings.attendance import note_attendance
 from coursecove.bookings.booking import book
+from coursecove.bookings.calendar import calendar, week_figures
 from coursecove.bookings.cancellation import cancel
+from coursecove.bookings.class_scheduling import schedule_class
+from coursecove.bookings.classes import cancel_class, get_class, get_class_by_handle, list_classes
 from coursecove.bookings.models import Booking
+from coursecove.bookings.moving import move
+from coursecove.bookings.notes import add_note, change_note, delete_note
 from coursecove.bookings.queries import Order
 from coursecove.bookings.references import normal_reference
 from coursecove.bookings.schemas import BookingPage, BookingStatus, BookingView
-from coursecove.bookings.views import booking_view, find_view
+from coursecove.bookings.substitution import hand_over, substitutes
+from coursecove.bookings.views import booking_views, find_view, notes_of
 from coursecove.errors import NotFound
+from coursecove.i18n import _
 from coursecove.tenants.models import Member
 from coursecove.text import is_storable
 
-__all__ = ["Order", "book", "cancel", "get_booking", "get_booking_by_reference", "list_bookings"]
+__all__ = [
+    "Order",
+    "add_note",
+    "approve",
+    "book",
+    "calendar",
+    "cancel",
+    "cancel_class",
+    "change_note",
+    "decline",
+    "delete_note",
+    "get_booking",
+    "get_booking_by_reference",
+    "get_class",
+    "get_class_by_handle",
+    "hand_over",
+    "list_bookings",
+    "list_classes",
+    "move",
+    "note_attendance",
+    "notes_of",
+    "schedule_class",
+    "substitutes",
+    "week_figures",
+]
 
 LARGEST_PAGE = 200
 LAST_PAGE = 1_000_000
@@ -38,7 +71,7 @@ async def get_booking_by_reference(session: AsyncSession, reference: str, *, vie
     """Return a booking by what a person typed as its reference; raises NotFound like :func:`get_booking`."""
     normal = normal_reference(reference)
     if normal is None:
-        raise NotFound("There is no such lesson.")
+        raise NotFound(_("There is no such lesson."))
     return await find_view(session, reference=normal, viewer=viewer)
 
 
@@ -49,6 +82,8 @@ async def list_bookings(
     student_id: uuid.UUID | None = None,
     instructor_id: uuid.UUID | None = None,
     appointment_type_id: uuid.UUID | None = None,
+    location_id: uuid.UUID | None = None,
+    room_id: uuid.UUID | None = None,
     status: BookingStatus | None = None,
     from_: datetime | None = None,
     until: datetime | None = None,
@@ -57,7 +92,7 @@ async def list_bookings(
     page: int = 1,
     page_size: int = 50,
 ) -> BookingPage:
-    """Return one page of the bookings ``viewer`` may see, in two queries whatever their number.
+    """Return one page of the bookings ``viewer`` may see, in four queries at most, whatever their number.
 
     Students get their own, instructors also those they teach or booked, admins
     all of them; filters only narrow that.  ``[from_, until)`` is about the
@@ -72,6 +107,8 @@ async def list_bookings(
         student_id=student_id,
         instructor_id=instructor_id,
         appointment_type_id=appointment_type_id,
+        location_id=location_id,
+        room_id=room_id,
         status=status,
         from_=from_,
         until=until,
@@ -82,4 +119,4 @@ async def list_bookings(
     rows = await session.execute(
         queries.ordered(matching, order).limit(page_size).offset((page - 1) * page_size)
     )
-    return BookingPage([booking_view(row, viewer) for row in rows], total, page, page_size)
+    return BookingPage(await booking_views(session, rows.all(), viewer), total, page, page_size)

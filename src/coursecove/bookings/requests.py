@@ -1,0 +1,194 @@
+"""What somebody asks for, checked against everything but time."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove.appointments import service as appointments
+from coursecove.appointments.schemas import AppointmentTypeView
+from coursecove.bookings.errors import InstructorNotQualified
+from coursecove.bookings.locks import lock_resources
+from coursecove.bookings.schemas import BookingCreate
+from coursecove.bookings.texts import checked_text
+from coursecove.errors import Forbidden, Invalid, NotFound
+from coursecove.i18n import _
+from coursecove.tenants import service as tenants
+from coursecove.tenants.models import Member
+from coursecove.text import one_line
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking that may be made if its time is free and right."""
+
+    type: AppointmentTypeView
+    student_id: uuid.UUID
+    by: Member
+    starts_at: datetime
+    duration_minutes: int
+    session_id: uuid.UUID | None
+    instructor_id: uuid.UUID | None
+    location_id: uuid.UUID | None
+    room_id: uuid.UUID | None
+    # Staff who book for a student are exempt from notice and horizon …
+    exempt: bool
+    # … and may pass other rules knowingly.
+    override: bool
+    note: str
+    answers: list[Any]
+    address: str
+    postcode: str
+    travel_minutes: int
+
+
+async def checked(session: AsyncSession, data: BookingCreate, *, by: Member) -> Request:
+    """Return what ``data`` asks for; raises Forbidden, InstructorNotQualified, and Invalid at the field."""
+    starts_at = checked_instant(data.starts_at)
+    for_another = data.student_id is not None and data.student_id != by.id
+    if for_another and by.role == "student":
+        raise Forbidden(_("You can book lessons for yourself only."))
+    if not for_another and (data.override_rules or data.room_id is not None):
+        raise Forbidden(_("Rules and rooms are for staff who book for somebody else."))
+    student_id = data.student_id or by.id
+    if for_another:
+        await _check_student(session, student_id)
+    type_ = await _bookable_type(session, data, by=by)
+    instructor_id = data.instructor_id
+    if for_another and by.role == "instructor":
+        if instructor_id not in (None, by.id):
+            raise Forbidden(_("Instructors book their own lessons only."))
+        instructor_id = by.id
+    check_qualified(type_, instructor_id)
+    await check_place(session, type_, location_id=data.location_id, room_id=data.room_id)
+    address, postcode, travel_minutes = await _students_place(session, type_, data)
+    answers = appointments.check_answers(type_.questions, data.answers, complete=not for_another)
+    return Request(
+        type=type_,
+        student_id=student_id,
+        by=by,
+        starts_at=starts_at,
+        duration_minutes=checked_duration(type_, data.duration_minutes),
+        session_id=data.session_id,
+        instructor_id=instructor_id,
+        location_id=data.location_id,
+        room_id=data.room_id,
+        exempt=for_another,
+        override=data.override_rules,
+        note=checked_text(data.note, field="note", longest=1000),
+        answers=msgspec.to_builtins(answers),
+        address=address,
+        postcode=postcode,
+        travel_minutes=travel_minutes,
+    )
+
+
+def checked_instant(moment: datetime) -> datetime:
+    """Return a start in UTC; raises Invalid at ``starts_at`` without a zone, and past the calendar's ends."""
+    if moment.tzinfo is None:
+        raise Invalid(fields={"starts_at": _("Say which time zone this time is in.")})
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise Invalid(fields={"starts_at": _("Choose a time within the calendar.")}) from None
+
+
+def checked_duration(type_: AppointmentTypeView, wanted: int | None, *, present: int | None = None) -> int:
+    """Return the minutes to teach: the type's own, one of its choices, or what the lesson has (``present``)."""
+    if wanted is None:
+        return present or type_.duration_minutes
+    if wanted not in type_.durations and wanted != present:
+        raise Invalid(
+            fields={
+                "duration_minutes": _("Choose one of these lengths: {minutes} minutes.").format(
+                    minutes=", ".join(str(minutes) for minutes in type_.durations)
+                )
+            }
+        )
+    return wanted
+
+
+def check_qualified(type_: AppointmentTypeView, instructor_id: uuid.UUID | None) -> None:
+    """Raise InstructorNotQualified at ``instructor_id`` for somebody who does not teach the type."""
+    if instructor_id is not None and instructor_id not in type_.instructor_ids:
+        raise InstructorNotQualified(
+            fields={
+                "instructor_id": _("Choose somebody who teaches {type}, or anyone.").format(type=type_.name)
+            }
+        )
+
+
+async def check_place(
+    session: AsyncSession,
+    type_: AppointmentTypeView,
+    *,
+    location_id: uuid.UUID | None,
+    room_id: uuid.UUID | None,
+) -> None:
+    """Raise Invalid at ``location_id`` or ``room_id`` for a place the type is not taught at."""
+    if location_id is not None and location_id not in type_.location_ids:
+        if type_.location_mode == "in_person":
+            message = _("Choose a location where {type} is taught.").format(type=type_.name)
+        elif type_.location_mode == "online":
+            message = _("This lesson is online: leave the location out.")
+        else:
+            message = _("This lesson is at the student's place: leave the location out.")
+        raise Invalid(fields={"location_id": message})
+    if room_id is not None:
+        places = [location_id] if location_id else type_.location_ids
+        rooms = await appointments.list_rooms(session, location_ids=places) if places else []
+        if room_id not in {room.id for room in rooms}:
+            raise Invalid(fields={"room_id": _("Choose a room of the place where the lesson is.")})
+
+
+async def hold_what_is_counted(session: AsyncSession, request: Request) -> None:
+    """Lock whoever has a limit on their lessons, so that what is counted next is still true at commit."""
+    type_ = request.type
+    candidates = {request.instructor_id} if request.instructor_id else set(type_.instructor_ids)
+    counted: set[uuid.UUID | None] = set()
+    if type_.day_limit or type_.week_limit:
+        counted |= candidates
+    elif candidates:
+        people = await tenants.instructors_by_id(session, candidates)
+        counted |= {person.id for person in people.values() if person.day_limit or person.week_limit}
+    if type_.student_day_limit or type_.student_week_limit:
+        counted.add(request.student_id)
+    await lock_resources(session, members=counted)
+
+
+async def _check_student(session: AsyncSession, student_id: uuid.UUID) -> None:
+    try:
+        student = await tenants.get_member(session, student_id)
+    except NotFound:
+        raise Invalid(fields={"student_id": _("Choose somebody who belongs to this school.")}) from None
+    if student.deactivated_at is not None:
+        raise Invalid(fields={"student_id": _("This person has been deactivated.")})
+
+
+async def _bookable_type(session: AsyncSession, data: BookingCreate, *, by: Member) -> AppointmentTypeView:
+    try:
+        return await appointments.get_offered_type(
+            session, data.appointment_type_id, viewer=by, key=data.link_key
+        )
+    except NotFound:
+        raise Invalid(fields={"appointment_type_id": _("Choose a lesson this school offers.")}) from None
+
+
+async def _students_place(
+    session: AsyncSession, type_: AppointmentTypeView, data: BookingCreate
+) -> tuple[str, str, int]:
+    if type_.location_mode != "students_place":
+        return "", "", 0
+    address = checked_text(data.address, field="address", longest=400)
+    postcode = checked_text(one_line(data.postcode), field="postcode", longest=20)
+    missing = {}
+    if not address:
+        missing["address"] = _("Say where the lesson is.")
+    if not postcode:
+        missing["postcode"] = _("Say the postcode, so that the way there can be planned.")
+    if missing:
+        raise Invalid(fields=missing)
+    return address, postcode, await appointments.travel_minutes_for(session, postcode)
