@@ -144,6 +144,13 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             "values (%s, 'Suburb of the matrix', '{99}', 5) returning id",
             school.organization_id,
         )
+        (picture_id,) = _one(
+            connection,
+            "insert into pictures (organization_id, media_type, content, digest, uploaded_by_id) "
+            "values (%s, 'image/png', 'x', repeat('1', 64), %s) returning id",
+            school.organization_id,
+            school.members[teacher],
+        )
     booking_id, reference, type_id, type_slug, location_id, location_slug = booking
     return Things(
         member_id=school.members[teacher],
@@ -157,9 +164,12 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         handle=handle_of(school.members[teacher], name),
         closure_id=closure_id,
         time_off_id=time_off_id,
+        closure_slug="holiday-of-the-matrix-" + handle_of(closure_id, "").rpartition("-")[2],
+        time_off_code=handle_of(time_off_id, "").rpartition("-")[2],
         question_id=question_id,
         room_id=room_id,
         zone_id=zone_id,
+        digest=picture_id.hex,
     )
 
 

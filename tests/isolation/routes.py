@@ -11,7 +11,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from litestar.routes import HTTPRoute
@@ -48,6 +48,11 @@ class Things:
     question_id: uuid.UUID
     room_id: uuid.UUID
     zone_id: uuid.UUID
+    digest: str
+    # Clerk's name of an invitation that is not open (any more).
+    invitation_id: str = "orginv_2ofTheMatrix"
+    closure_slug: str
+    time_off_code: str
     # Far from everything that is planned; the same at every school.
     on_date: str = "2031-01-07"
 
@@ -70,9 +75,12 @@ def like_nothing(things: Things) -> Things:
         question_id=uuid.uuid4(),
         room_id=uuid.uuid4(),
         zone_id=uuid.uuid4(),
+        digest=uuid.uuid4().hex,
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
         location_slug=other(things.location_slug),
+        closure_slug=things.closure_slug.rpartition("-")[0] + "-aaaaaaaa",
+        time_off_code="aaaaaaaa",
         # The name in front of the code is for readers only.
         handle=things.handle.rpartition("-")[0] + "-aaaaaaaa",
     )
@@ -83,6 +91,7 @@ _SLUGS = {
     "/book/": "type_slug",
     "/admin/types/": "type_slug",
     "/admin/locations/": "location_slug",
+    "/admin/closures/": "closure_slug",
 }
 _PARAMETERS = {
     "member_id": "member_id",
@@ -95,6 +104,8 @@ _PARAMETERS = {
     "question_id": "question_id",
     "room_id": "room_id",
     "zone_id": "zone_id",
+    "digest": "digest",
+    "invitation_id": "invitation_id",
     "time_off_id": "time_off_id",
     "on_date": "on_date",
 }
@@ -117,6 +128,9 @@ def filled(path: str, things: Things) -> tuple[str, list[str]]:
 
 
 Body = Callable[[Things], dict[str, Any]]
+
+#: A whole picture in base64: one grey dot.
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +174,26 @@ def _type_form(things: Things) -> dict[str, Any]:
 
 def _hours_form(_: Things) -> dict[str, Any]:
     return {"starts-1": ["09:00"], "ends-1": ["17:00"], "place-1": [""]}
+
+
+def _date_form(things: Things) -> dict[str, Any]:
+    return {
+        "on_date": things.on_date,
+        "kind": "hours",
+        "starts": ["09:00"],
+        "ends": ["12:00"],
+        "place": [things.location_slug],
+    }
+
+
+def _time_off_form(_: Things) -> dict[str, Any]:
+    # Every caller takes a day of their own.
+    day = date(2032, 1, 1) + timedelta(days=secrets.randbelow(20_000))
+    return {"first_day": day.isoformat(), "reason": "Dentist of the matrix"}
+
+
+def _closure_form(things: Things) -> dict[str, Any]:
+    return {"name": "Day of the matrix", "starts_on": "2031-01-07", "location": things.location_slug}
 
 
 def _booking_form(_: Things) -> dict[str, Any]:
@@ -211,7 +245,17 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/members": Route("admins"),
     "GET /api/v1/members/{member_id}": Route("admins"),
     "PATCH /api/v1/members/{member_id}": Route("admins", json=lambda _: {"role": "instructor"}),
+    "GET /api/v1/invitations": Route("admins"),
+    "POST /api/v1/invitations": Route(
+        "admins", json=lambda _: {"emails": [f"{uuid.uuid4().hex}@example.com"], "role": "student"}
+    ),
+    "POST /api/v1/invitations/{invitation_id}/resending": Route("admins"),
+    "DELETE /api/v1/invitations/{invitation_id}": Route("admins"),
+    "PUT /api/v1/organization/logo": Route("admins", json=lambda _: {"content": DOT}),
+    "DELETE /api/v1/organization/logo": Route("admins"),
     "GET /api/v1/instructors": Route("everyone"),
+    "PUT /api/v1/instructors/{member_id}/photo": Route("staff", json=lambda _: {"content": DOT}),
+    "DELETE /api/v1/instructors/{member_id}/photo": Route("staff"),
     "GET /api/v1/instructors/{member_id}": Route("everyone"),
     "PATCH /api/v1/instructors/{member_id}": Route("staff", json=lambda _: {"bio": "Teaches."}),
     "GET /api/v1/instructors/{member_id}/qualifications": Route("staff"),
@@ -294,9 +338,7 @@ ROUTES: dict[str, Route] = {
             "travel_minutes": 10,
         },
     ),
-    "PUT /api/v1/travel-zones/order": Route(
-        "admins", json=lambda things: {"zone_ids": [str(things.zone_id)]}
-    ),
+    "PUT /api/v1/travel-zones/order": Route("admins", json=lambda things: {"zone_ids": [str(things.zone_id)]}),
     "PATCH /api/v1/travel-zones/{zone_id}": Route("admins", json=lambda _: {"travel_minutes": 10}),
     "DELETE /api/v1/travel-zones/{zone_id}": Route("admins"),
     "GET /api/v1/locations": Route("everyone"),
@@ -324,6 +366,7 @@ ROUTES: dict[str, Route] = {
     "GET /join": Route("guests"),
     "POST /join": Route("guests", form=lambda _: {"return_to": "/"}),
     "GET /branding.css": Route("everyone"),
+    "GET /pictures/{digest}": Route("everyone"),
     "POST /language": Route("everyone", form=lambda _: {"language": "en", "return_to": "/"}),
     # Pages: students.
     "GET /": Route("everyone"),
@@ -341,6 +384,11 @@ ROUTES: dict[str, Route] = {
     "POST /teach/lessons/{reference}/cancel": Route("staff", form=_nothing),
     "GET /teach/hours": Route("staff"),
     "POST /teach/hours": Route("staff", form=_hours_form),
+    "GET /teach/hours/dates": Route("staff"),
+    "POST /teach/hours/dates": Route("staff", form=_date_form),
+    "POST /teach/hours/dates/remove": Route("staff", form=lambda things: {"on_date": things.on_date}),
+    "POST /teach/hours/time-off": Route("staff", form=_time_off_form),
+    "POST /teach/hours/time-off/remove": Route("staff", form=lambda things: {"time_off": things.time_off_code}),
     "GET /teach/profile": Route("staff"),
     "POST /teach/profile": Route("staff", form=lambda _: {"bio": "Teaches."}),
     # Pages: admins.
@@ -358,10 +406,17 @@ ROUTES: dict[str, Route] = {
             "GET /admin/locations/new",
             "GET /admin/locations/{slug}",
             "GET /admin/locations/{slug}/archive",
+            "GET /admin/locations/{slug}/hours",
+            "GET /admin/closures",
+            "GET /admin/closures/new",
+            "GET /admin/closures/{slug}",
+            "GET /admin/people/{handle}/hours/dates",
             "GET /admin/people",
             "GET /admin/people/invite",
             "GET /admin/people/{handle}",
+            "GET /admin/people/{handle}/deactivation",
             "GET /admin/people/{handle}/hours",
+            "GET /admin/people/{handle}/lessons",
             "GET /admin/people/{handle}/profile",
             "GET /admin/people/{handle}/qualifications",
             "GET /admin/people/{handle}/role",
@@ -378,6 +433,7 @@ ROUTES: dict[str, Route] = {
             "POST /admin/bookings/{reference}/approve",
             "POST /admin/bookings/{reference}/cancel",
             "POST /admin/bookings/{reference}/decline",
+            "POST /admin/closures/{slug}/remove",
             "POST /admin/locations/{slug}/archive",
             "POST /admin/locations/{slug}/restore",
             "POST /admin/school/sync",
@@ -397,9 +453,30 @@ ROUTES: dict[str, Route] = {
     "POST /admin/locations/{slug}": Route("admins", form=lambda _: {"directions": "Left."}),
     # Clerk remembers who was invited.
     "POST /admin/people/invite": Route(
-        "admins", form=lambda _: {"email": f"{uuid.uuid4().hex}@example.com", "role": "student"}
+        "admins", form=lambda _: {"emails": f"{uuid.uuid4().hex}@example.com", "role": "student"}
     ),
+    "POST /admin/people/invitations/resend": Route("admins", form=lambda _: {"invitation": "orginv_matrix"}),
+    "POST /admin/people/invitations/revoke": Route("admins", form=lambda _: {"invitation": "orginv_matrix"}),
+    "GET /admin/people/bulk": Route(
+        "admins", query=lambda things: {"do": "deactivate", "person": things.handle}
+    ),
+    "POST /admin/people/bulk": Route(
+        "admins", form=lambda things: {"do": "role", "role": "instructor", "person": [things.handle]}
+    ),
+    "POST /admin/people/{handle}/deactivation": Route("admins", form=_nothing),
+    "POST /admin/people/{handle}/reactivation": Route("admins", form=_nothing),
+    "POST /admin/closures/new": Route("admins", form=_closure_form),
+    "POST /admin/closures/{slug}": Route("admins", form=_closure_form),
+    "POST /admin/locations/{slug}/hours": Route("admins", form=_hours_form),
     "POST /admin/people/{handle}/hours": Route("admins", form=_hours_form),
+    "POST /admin/people/{handle}/hours/dates": Route("admins", form=_date_form),
+    "POST /admin/people/{handle}/hours/dates/remove": Route(
+        "admins", form=lambda things: {"on_date": things.on_date}
+    ),
+    "POST /admin/people/{handle}/hours/time-off": Route("admins", form=_time_off_form),
+    "POST /admin/people/{handle}/hours/time-off/remove": Route(
+        "admins", form=lambda things: {"time_off": things.time_off_code}
+    ),
     "POST /admin/people/{handle}/profile": Route("admins", form=lambda _: {"bio": "Teaches."}),
     "POST /admin/people/{handle}/qualifications": Route(
         "admins", form=lambda things: {"appointment_type_ids": [things.type_slug]}

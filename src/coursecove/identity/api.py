@@ -107,6 +107,14 @@ class ClerkInvitation(msgspec.Struct, frozen=True):
     organization_id: str
     created_at: int
     updated_at: int
+    expires_at: int | None = None
+
+
+class InvitationPage(msgspec.Struct, frozen=True):
+    """Some invitations into an organization, and how many there are in all."""
+
+    data: list[ClerkInvitation]
+    total_count: int
 
 
 class MembershipPage(msgspec.Struct, frozen=True):
@@ -234,6 +242,33 @@ class ClerkApi:
         """Take a person out of an organization; returns what was removed."""
         return await self._call(
             "DELETE", ("organizations", organization_id, "memberships", user_id), ClerkMembership
+        )
+
+    async def invitations_page(
+        self, organization_id: str, *, status: str, offset: int = 0, limit: int = MAX_PAGE_SIZE
+    ) -> InvitationPage:
+        """Return invitations of one status (pending, accepted, revoked, expired) from place ``offset`` on."""
+        return await self._call(
+            "GET",
+            ("organizations", organization_id, "invitations"),
+            InvitationPage,
+            query={"status": status, "limit": limit, "offset": offset},
+        )
+
+    async def get_invitation(self, organization_id: str, invitation_id: str) -> ClerkInvitation:
+        """Return one invitation of an organization; ``resource_not_found`` when there is none."""
+        return await self._call(
+            "GET", ("organizations", organization_id, "invitations", invitation_id), ClerkInvitation
+        )
+
+    async def revoke_invitation(self, organization_id: str, invitation_id: str) -> ClerkInvitation:
+        """Take a pending invitation back: its link leads nowhere from then on."""
+        # Nobody is named as asking: Clerk would want an admin of its own, and a school's may be one here only.
+        return await self._call(
+            "POST",
+            ("organizations", organization_id, "invitations", invitation_id, "revoke"),
+            ClerkInvitation,
+            body={},
         )
 
     async def create_invitation(

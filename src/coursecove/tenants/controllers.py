@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.tenants import guards, service
 from coursecove.tenants.guards import AnyRequest
+from coursecove.tenants.invitation_controller import InvitationController
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import (
     InstructorProfileUpdate,
@@ -260,4 +261,10 @@ class InstructorController(Controller):
         return _instructor_out(await service.remove_photo(session, member_id, by=by))
 
 
-API_CONTROLLERS: list[Any] = [OrganizationController, MeController, MemberController, InstructorController]
+API_CONTROLLERS: list[Any] = [
+    OrganizationController,
+    MeController,
+    MemberController,
+    InvitationController,
+    InstructorController,
+]

@@ -50,8 +50,7 @@ async def as_member(request: AnyRequest, session: NamedDependency[AsyncSession])
         raise Unauthenticated("Sign in to go on.", extra={"reason": identity.reason})
     member = await maybe_member(request, session)
     if member is None:
-        if await is_deactivated(session, identity.claims.user_id):
-            raise Deactivated(_("Ask the school if this is not what you expect."))
+        await check_not_deactivated(session, identity.claims.user_id)
         raise NotAMember("Ask the school to invite you, or join it first.")
     return member
 
@@ -70,6 +69,12 @@ async def as_admin(request: AnyRequest, session: NamedDependency[AsyncSession]) 
     if member.role != "admin":
         raise Forbidden("This is for the school's admins.")
     return member
+
+
+async def check_not_deactivated(session: AsyncSession, clerk_user_id: str) -> None:
+    """Raise :class:`Deactivated` for somebody who belongs to the school and is shut out."""
+    if await is_deactivated(session, clerk_user_id):
+        raise Deactivated(_("Ask the school if this is not what you expect."))
 
 
 def check_self_or_admin(by: Member, member_id: uuid.UUID) -> None:

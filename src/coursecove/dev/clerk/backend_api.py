@@ -13,6 +13,8 @@ from coursecove.dev.clerk.access import known_host, secret_key_required, stand_i
 from coursecove.dev.clerk.errors import ClerkRefusal
 from coursecove.dev.clerk.frontend_api import jwks
 from coursecove.dev.clerk.payloads import Json
+from coursecove.dev.clerk.records import Invitation
+from coursecove.dev.clerk.stand_in import ClerkStandIn
 
 _Request = Request[Any, Any, Any]
 _T = TypeVar("_T")
@@ -229,15 +231,21 @@ class BackendApi(Controller):
         )
         return stand_in.payloads.invitation(invitation)
 
+    @get("/organizations/{organization_id:str}/invitations/{invitation_id:str}")
+    async def read_invitation(
+        self, request: _Request, organization_id: FromPath[str], invitation_id: FromPath[str]
+    ) -> Json:
+        """One invitation of an organization."""
+        stand_in = stand_in_of(request)
+        return stand_in.payloads.invitation(_invitation_of(stand_in, organization_id, invitation_id))
+
     @post("/organizations/{organization_id:str}/invitations/{invitation_id:str}/revoke", status_code=200)
     async def revoke_invitation(
         self, request: _Request, organization_id: FromPath[str], invitation_id: FromPath[str]
     ) -> Json:
         """Take an invitation back."""
         stand_in = stand_in_of(request)
-        organization = stand_in.directory.get_organization(organization_id)
-        if stand_in.directory.get_invitation(invitation_id).organization_id != organization.id:
-            raise ClerkRefusal(404, "resource_not_found", "No such invitation in this organization.")
+        _invitation_of(stand_in, organization_id, invitation_id)
         return stand_in.payloads.invitation(stand_in.directory.revoke_invitation(invitation_id))
 
     # Sessions
@@ -290,6 +298,14 @@ class BackendApi(Controller):
     async def deliver(self, request: _Request) -> Json:
         """Try every waiting webhook now, for example when the product has just come up."""
         return {"pending": stand_in_of(request).outbox.deliver_now()}
+
+
+def _invitation_of(stand_in: ClerkStandIn, organization_id: str, invitation_id: str) -> Invitation:
+    organization = stand_in.directory.get_organization(organization_id)
+    invitation = stand_in.directory.get_invitation(invitation_id)
+    if invitation.organization_id != organization.id:
+        raise ClerkRefusal(404, "resource_not_found", "No such invitation in this organization.")
+    return invitation
 
 
 async def _body(request: _Request) -> Json:

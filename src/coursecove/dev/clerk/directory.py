@@ -262,7 +262,8 @@ class Directory:
         """Invite an address into a school.  ``organizationInvitation.created``."""
         organization, email = self.get_organization(organization_id), _checked_email(email)
         for other in self._state.invitations.values():
-            if (other.organization_id, other.email, other.status) == (organization.id, email, "pending"):
+            same = other.organization_id == organization.id and other.email.lower() == email.lower()
+            if same and other.status == "pending":
                 raise ClerkRefusal(400, "duplicate_record", f"{email} is already invited.")
         invited = self.find_user_by_email(email)
         if invited and self.memberships_of(user_id=invited.id, organization_id=organization.id):

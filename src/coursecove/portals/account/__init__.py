@@ -1,4 +1,4 @@
-"""Signing in, signing up, signing out and joining a school; the school's colours.
+"""Signing in, signing up, signing out and joining a school; the school's colours and pictures.
 
 Clerk's components do the first two in the browser; these pages mount them.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from coursecove.portals.account.branding import branding
 from coursecove.portals.account.joining import join, join_page
 from coursecove.portals.account.languages import choose_language
+from coursecove.portals.account.pictures import picture
 from coursecove.portals.account.sessions import sign_in, sign_out, sign_out_page, sign_up
 
 HANDLERS: list[Any] = [
@@ -21,4 +22,5 @@ HANDLERS: list[Any] = [
     join,
     choose_language,
     branding,
+    picture,
 ]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from coursecove.portals.admin.appointment_types import TypePages
-from coursecove.portals.admin.booking_changes import BookingChanges
+from coursecove.portals.admin.booking_changes import AdminBookingChanges
 from coursecove.portals.admin.booking_for import StaffBookingPages
 from coursecove.portals.admin.bookings import LessonPages
 from coursecove.portals.admin.calendar import school_calendar
-from coursecove.portals.admin.invitations import InvitationPages
+from coursecove.portals.admin.closures import ClosurePages
+from coursecove.portals.admin.hours import PersonHoursPages
+from coursecove.portals.admin.invitations import InvitationPages, PendingPages
+from coursecove.portals.admin.location_hours import LocationHoursPages
 from coursecove.portals.admin.locations import LocationPages
 from coursecove.portals.admin.overview import overview
 from coursecove.portals.admin.people import PeoplePages
+from coursecove.portals.admin.person import PersonPages
 from coursecove.portals.admin.school import SchoolPages
 from coursecove.portals.admin.synchronization import synchronize
 from coursecove.portals.admin.teaching import TeachingPages
@@ -22,12 +26,17 @@ HANDLERS: list[Any] = [
     school_calendar,
     StaffBookingPages,
     LessonPages,
-    BookingChanges,
+    AdminBookingChanges,
     TypePages,
     LocationPages,
+    LocationHoursPages,
+    ClosurePages,
     InvitationPages,
+    PendingPages,
     PeoplePages,
+    PersonPages,
     TeachingPages,
+    PersonHoursPages,
     SchoolPages,
     synchronize,
 ]

@@ -1,53 +1,105 @@
-"""Everybody who belongs to the school, and each of them: who they are, their role, their lessons."""
+"""Everybody who belongs to the school: finding them, and doing one thing to several."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
-from coursecove.bookings import service as bookings
+from coursecove.bookings.upcoming import Upcoming, upcoming_of_many
 from coursecove.errors import Invalid
 from coursecove.formatting import day, initials
-from coursecove.portals.admin.invitations import ROLE_OPTIONS
-from coursecove.portals.admin.navigation import (
-    address,
-    admin_clocks,
-    admin_page,
-    last_page,
-    page_number,
-    pages_of,
-)
+from coursecove.i18n import N_, _, ngettext
+from coursecove.identity.errors import ClerkApiError
+from coursecove.portals.admin.navigation import address, admin_page, last_page, page_number, pages_of
 from coursecove.portals.forms import Form, attempt, read_form
-from coursecove.portals.lesson_words import lesson_card
 from coursecove.portals.pages import redirect, render
+from coursecove.tenants import invitations
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_admin
-from coursecove.tenants.handles import get_member_by_handle, handle_of
+from coursecove.tenants.handles import handle_of, members_by_handle
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import MemberView, OrganizationView, Role
 from coursecove.text import is_storable
 
 AnyRequest = Request[Any, Any, Any]
 PAGE_SIZE = 25
-LIST = ("People", "/admin/people")
+PATH = "/admin/people"
 ROLES: tuple[Role, ...] = get_args(Role)
-ROLE_BADGES = {
-    "admin": {"label": "Admin", "kind": "brand"},
-    "instructor": {"label": "Instructor", "kind": "info"},
-    "student": {"label": "Student", "kind": "neutral"},
+STATUSES = ("active", "invited", "deactivated")
+ORDERS: tuple[tenants.MemberOrder, ...] = get_args(tenants.MemberOrder)
+_BADGES = {
+    "admin": (N_("Admin"), "brand"),
+    "instructor": (N_("Instructor"), "info"),
+    "student": (N_("Student"), "neutral"),
 }
-_FEW = 5
+_PLURALS = {"admin": N_("Admins"), "instructor": N_("Instructors"), "student": N_("Students")}
+_HINTS = {
+    "student": N_("Books lessons for themselves."),
+    "instructor": N_("Teaches, and keeps their own hours."),
+    "admin": N_("Sets the school up and sees everything."),
+}
+
+
+def role_badge(role: str) -> dict[str, str]:
+    """Return the badge of a role, its word in the reader's language."""
+    label, kind = _BADGES[role]
+    return {"label": _(label), "kind": kind}
+
+
+def role_options() -> list[dict[str, str]]:
+    """Return the roles to choose from, the most common first."""
+    return [
+        {"value": role, "label": role_badge(role)["label"], "hint": _(hint)} for role, hint in _HINTS.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filters:
+    """What the address says the list is narrowed to; anything it does not know means the default."""
+
+    status: str
+    role: str
+    search: str
+    order: tenants.MemberOrder
+    page: int
+
+    @classmethod
+    def of(cls, params: Mapping[str, str]) -> _Filters:
+        status, role, order = (params.get(name, "") for name in ("status", "role", "order"))
+        return cls(
+            status if status in STATUSES else "active",
+            role if role in ROLES else "",
+            params.get("q", "").strip()[:100],
+            order if order in ORDERS else "name",
+            page_number(params.get("page", "")),
+        )
+
+    def query(self, **changes: str | None) -> dict[str, str | None]:
+        """Return the parts of an address of this list, the usual ones left out."""
+        given: dict[str, str | None] = {
+            "status": self.status if self.status != "active" else None,
+            "role": self.role,
+            "q": self.search,
+            "order": self.order if self.order != "name" else None,
+        }
+        return {**given, **changes}
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.role or self.search)
 
 
 class PeoplePages(Controller):
-    """Names and pictures are the person's own; the role is the school's."""
+    """Names and pictures are the person's own; the role and the way in are the school's."""
 
-    path = "/admin/people"
+    path = PATH
     include_in_schema = False
     dependencies = {"by": Provide(as_admin)}
 
@@ -59,125 +111,265 @@ class PeoplePages(Controller):
         organization: NamedDependency[OrganizationView],
         by: NamedDependency[Member],  # noqa: ARG002 - asks for an admin
     ) -> Response[Any]:
-        """List people by name, narrowed to a role and to what is searched for."""
-        role = request.query_params.get("role", "")
-        role = role if role in ROLES else ""
-        search = request.query_params.get("q", "").strip()[:100]
-        query = {"role": role, "q": search}
-        number = page_number(request.query_params.get("page", ""))
-        found = tenants.MemberPage([], 0, number, PAGE_SIZE)
-        if is_storable(search):
+        """List people of a status, narrowed to a role and to what is searched for, in the order asked for."""
+        filters = _Filters.of(request.query_params)
+        if filters.status == "invited":
+            return await _list_invited(request, organization, filters)
+        found = tenants.MemberPage([], 0, filters.page, PAGE_SIZE)
+        if is_storable(filters.search):
             found = await tenants.list_members(
-                session, role=cast("Role", role) or None, search=search, page=number, page_size=PAGE_SIZE
+                session,
+                role=cast("Role", filters.role) or None,
+                search=filters.search,
+                status=cast("tenants.MemberStatus", filters.status),
+                order=filters.order,
+                page=filters.page,
+                page_size=PAGE_SIZE,
             )
-        if not found.items and number > 1:
-            last = last_page(found.total, PAGE_SIZE)
-            return redirect(request, address("/admin/people", {**query, "page": str(last)}))
+        if not found.items and filters.page > 1:
+            return redirect(request, _page_address(filters, last_page(found.total, PAGE_SIZE)))
         return render(
             request,
             "admin/people.html",
-            admin_page(request, "People"),
-            search=search,
-            role=role,
-            narrowed=bool(role or search),
-            roles=[{"value": r, "label": f"{ROLE_BADGES[r]['label']}s"} for r in ROLES],
+            admin_page(request, _("People")),
+            filters=filters,
+            tabs=_tabs(filters),
+            roles=[{"value": role, "label": _(_PLURALS[role])} for role in ROLES],
+            columns=_columns(filters),
             rows=[_row(member, organization.time_zone) for member in found.items],
-            pages=pages_of("/admin/people", query, page=number, page_size=PAGE_SIZE, total=found.total),
+            total=ngettext("{count} person", "{count} people", found.total).format(count=f"{found.total:,}"),
+            clear_href=address(PATH, filters.query(role=None, q=None)) if filters.narrowed else None,
+            pages=pages_of(PATH, filters.query(), page=filters.page, page_size=PAGE_SIZE, total=found.total),
         )
 
-    @get("/{handle:str}")
-    async def details(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-        handle: FromPath[str],
-    ) -> Response[Any]:
-        """Show who somebody is, with their next lessons."""
-        member = await get_member_by_handle(session, handle)
-        profile = (await tenants.instructors_by_id(session, [member.id])).get(member.id)
-        taught = None
-        if profile is not None:
-            taught = await _cards(request, session, organization, by, instructor_id=member.id)
-        return render(
-            request,
-            "admin/person.html",
-            person_page(request, member),
-            **person_context(member, "person"),
-            joined=day(member.joined_at, organization.time_zone, year=True),
-            role_options=[{"value": r["value"], "label": r["label"]} for r in ROLE_OPTIONS],
-            taught=taught,
-            taught_href=address("/admin/bookings", {"instructor": profile.slug}) if profile else None,
-            taken=await _cards(request, session, organization, by, student_id=member.id),
-        )
-
-    @get("/{handle:str}/role")
-    async def ask_to_change_role(
+    @get("/bulk")
+    async def ask_about_several(
         self,
         request: AnyRequest,
         session: NamedDependency[AsyncSession],
         by: NamedDependency[Member],
-        handle: FromPath[str],
     ) -> Response[Any]:
-        """Say what another role means, and ask."""
-        member = await get_member_by_handle(session, handle)
-        role = request.query_params.get("role", "")
-        if role not in ROLES:
-            role = member.role
-        return await _role_page(request, session, member, Form({"role": role}), by=by)
+        """Say what would happen to the people chosen in the list, and ask."""
+        handles = request.query_params.getall("person", [])[:PAGE_SIZE]
+        chosen = await members_by_handle(session, handles)
+        do = request.query_params.get("do", "")
+        if not chosen or do not in _VERBS:
+            return redirect(request, PATH, flash=_("Choose people in the list first."), kind="info")
+        form = Form({"do": do, "role": "", "person": list(chosen)})
+        return await _draw_several(request, session, form, list(chosen.values()), by=by)
 
-    @post("/{handle:str}/role", status_code=200)
-    async def change_role(
+    @post("/bulk", status_code=200)
+    async def change_several(
         self,
         request: AnyRequest,
         session: NamedDependency[AsyncSession],
         by: NamedDependency[Member],
-        handle: FromPath[str],
     ) -> Response[Any]:
-        """Change it; the last admin stays one, which is said in words."""
-        member = await get_member_by_handle(session, handle)
-        form = Form(await read_form(request, fields=("role",)))
+        """Do it to all of them, or to nobody when one of them refuses."""
+        form = Form(await read_form(request, fields=("do", "role"), lists=("person",)))
+        found = await members_by_handle(session, form.value("person")[:PAGE_SIZE])
+        members = list({member.id: member for member in found.values()}.values())
+        do, role = form.value("do"), form.value("role")
+        if not members or do not in _VERBS:
+            return redirect(request, PATH, flash=_("Choose people in the list first."), kind="info")
 
-        async def verb() -> MemberView:
-            role = form.value("role")
-            if role not in ROLES:
-                raise Invalid(fields={"role": "Choose a role."})
-            return await tenants.change_role(session, member.id, role, by=by)
+        async def verb() -> None:
+            if do == "role" and role not in ROLES:
+                raise Invalid(fields={"role": _("Choose a role.")})
+            for member in members:
+                if do == "role":
+                    await tenants.change_role(session, member.id, role, by=by)
+                elif do == "deactivate":
+                    await tenants.deactivate_member(session, member.id, by=by)
+                else:
+                    await tenants.reactivate_member(session, member.id, by=by)
 
-        changed, refused = await attempt(session, form, verb)
+        own_role = by.role
+        refused = (await attempt(session, form, verb))[1]
         if refused is not None:
             status = refused.refused_status
-            return await _role_page(request, session, member, refused, by=by, status_code=status)
-        label = ROLE_BADGES[changed.role]["label"].lower()
-        if changed.id == by.id and changed.role != "admin":
-            # These pages are closed to them from now on.
-            return redirect(request, "/", flash=f"You are {_article(label)} {label} now.")
-        return redirect(
-            request,
-            person_href(changed),
-            flash=f"{changed.name} is {_article(label)} {label} now.",
+            return await _draw_several(request, session, refused, members, by=by, status_code=status)
+        flash = _done(do, role, len(members))
+        stepped_down = do == "role" and own_role != role and any(member.id == by.id for member in members)
+        return redirect(request, "/" if stepped_down else PATH, flash=flash)
+
+
+_VERBS = ("role", "deactivate", "reactivate")
+
+
+def _done(do: str, role: str, count: int) -> str:
+    if do == "deactivate":
+        return ngettext("{count} person is deactivated.", "{count} people are deactivated.", count).format(
+            count=count
         )
+    if do == "reactivate":
+        return ngettext("{count} person can come in again.", "{count} people can come in again.", count).format(
+            count=count
+        )
+    return ngettext("{count} role is changed to {role}.", "{count} roles are changed to {role}.", count).format(
+        count=count, role=role_badge(role)["label"]
+    )
+
+
+async def _list_invited(
+    request: AnyRequest, organization: OrganizationView, filters: _Filters
+) -> Response[Any]:
+    found = None
+    # Without Clerk's answer the page says so, and the rest of it stays of use.
+    with contextlib.suppress(ClerkApiError):
+        found = await invitations.list_invitations(
+            request.app.state.resources, organization, page=filters.page, page_size=PAGE_SIZE
+        )
+    if found and not found.items and filters.page > 1:
+        return redirect(request, _page_address(filters, last_page(found.total, PAGE_SIZE)))
+    return render(
+        request,
+        "admin/people_invited.html",
+        admin_page(request, _("People")),
+        tabs=_tabs(filters),
+        available=found is not None,
+        rows=[
+            {
+                "id": one.id,
+                "email": one.email,
+                "badge": role_badge(one.role),
+                "invited": day(one.invited_at, organization.time_zone),
+                "expires": day(one.expires_at, organization.time_zone) if one.expires_at else "",
+            }
+            for one in (found.items if found else ())
+        ],
+        pages=pages_of(
+            PATH,
+            {"status": "invited"},
+            page=filters.page,
+            page_size=PAGE_SIZE,
+            total=found.total if found else 0,
+        ),
+    )
+
+
+def _page_address(filters: _Filters, page: int) -> str:
+    return address(PATH, filters.query(page=str(page) if page > 1 else None))
+
+
+def _tabs(filters: _Filters) -> list[dict[str, Any]]:
+    labels = {"active": _("Active"), "invited": _("Invited"), "deactivated": _("Deactivated")}
+    return [
+        {
+            "label": labels[status],
+            "href": address(PATH, filters.query(status=status if status != "active" else None)),
+            "current": status == filters.status,
+        }
+        for status in STATUSES
+    ]
+
+
+def _columns(filters: _Filters) -> list[dict[str, Any]]:
+    columns: list[dict[str, Any]] = [{"label": _("Choose"), "hidden": True}]
+    for name, label in (("name", _("Person")), ("role", _("Role")), ("joined_at", _("Here since"))):
+        up = filters.order == name
+        other = f"-{name}" if up else name
+        sorted_ = "ascending" if up else "descending" if filters.order == f"-{name}" else None
+        columns.append(
+            {
+                "label": label,
+                "sorted": sorted_,
+                "sort_href": address(PATH, filters.query(order=other if other != "name" else None)),
+            }
+        )
+    return columns
+
+
+def _row(member: MemberView, zone: str) -> dict[str, Any]:
+    return {
+        "name": member.name,
+        "handle": handle_of(member.id, member.name),
+        "initials": initials(member.name),
+        "image_url": member.image_url,
+        "email": member.email if member.email != member.name else None,
+        "href": person_href(member),
+        "badge": role_badge(member.role),
+        "joined": day(member.joined_at, zone, year=True),
+    }
+
+
+def lessons_ahead(upcoming: Upcoming) -> str:
+    """Return "teaches 3 lessons, takes 1 lesson" for what somebody has ahead; "" for nothing."""
+    parts = []
+    if upcoming.teaches:
+        text = ngettext("teaches {count} lesson", "teaches {count} lessons", upcoming.teaches)
+        parts.append(text.format(count=upcoming.teaches))
+    if upcoming.takes:
+        text = ngettext("takes {count} lesson", "takes {count} lessons", upcoming.takes)
+        parts.append(text.format(count=upcoming.takes))
+    return ", ".join(parts)
+
+
+async def _draw_several(
+    request: AnyRequest,
+    session: AsyncSession,
+    form: Form,
+    members: list[Member],
+    *,
+    by: Member,
+    status_code: int = 200,
+) -> Response[Any]:
+    do = form.value("do")
+    titles = {
+        "role": _("Change the role of several people"),
+        "deactivate": _("Deactivate several people"),
+        "reactivate": _("Let several people in again"),
+    }
+    ahead = await upcoming_of_many(session, [member.id for member in members], after=clock.now())
+    return render(
+        request,
+        "admin/people_bulk.html",
+        admin_page(request, titles[do], (_("People"), PATH)),
+        status_code=status_code,
+        form=form,
+        do=do,
+        roles=role_options(),
+        people=[
+            {
+                "name": member.name,
+                "handle": handle_of(member.id, member.name),
+                "initials": initials(member.name),
+                "image_url": member.image_url,
+                "href": person_href(member),
+                "badge": role_badge(member.role),
+                "ahead": lessons_ahead(ahead[member.id]),
+                "oneself": member.id == by.id,
+            }
+            for member in members
+        ],
+        any_teaching=any(ahead[member.id].teaches for member in members),
+    )
 
 
 def person_href(member: Member | MemberView) -> str:
     """Return the address of a person's page."""
-    return f"/admin/people/{handle_of(member.id, member.name)}"
+    return f"{PATH}/{handle_of(member.id, member.name)}"
 
 
 def person_page(request: AnyRequest, member: Member, *, within: str | None = None) -> dict[str, Any]:
     """Return ``page`` of a person's page, or of one ``within`` it."""
-    trail = [LIST]
+    trail = [(_("People"), PATH)]
     if within:
         trail.append((member.name, person_href(member)))
     return admin_page(request, within or member.name, *trail)
 
 
 def person_context(member: Member, tab: str) -> dict[str, Any]:
-    """Return what every page of a person shows: who it is, and the tabs of those who may teach."""
+    """Return what every page of a person shows: who it is, and the tabs; teaching is for those who may."""
     href = person_href(member)
-    tabs = [("person", "Person", ""), ("profile", "Profile", "/profile")]
-    tabs += [("qualifications", "Teaches", "/qualifications"), ("hours", "Weekly hours", "/hours")]
+    tabs = [("person", _("Overview"), "")]
+    if member.role != "student":
+        tabs += [
+            ("profile", _("Profile"), "/profile"),
+            ("qualifications", _("Teaches"), "/qualifications"),
+            ("hours", _("Hours"), "/hours"),
+        ]
+    tabs.append(("lessons", _("Lessons"), "/lessons"))
     return {
         "member": {
             "name": member.name,
@@ -185,75 +377,10 @@ def person_context(member: Member, tab: str) -> dict[str, Any]:
             "initials": initials(member.name),
             "image_url": member.image_url,
             "role": member.role,
-            "badge": ROLE_BADGES[member.role],
+            "badge": role_badge(member.role),
+            "deactivated": member.deactivated_at is not None,
         },
         "href": href,
         "handle": handle_of(member.id, member.name),
-        "tabs": [{"label": label, "href": href + path, "current": name == tab} for name, label, path in tabs]
-        if member.role != "student"
-        else [],
+        "tabs": [{"label": label, "href": href + path, "current": name == tab} for name, label, path in tabs],
     }
-
-
-def _row(member: MemberView, zone: str) -> dict[str, Any]:
-    return {
-        "name": member.name,
-        "initials": initials(member.name),
-        "image_url": member.image_url,
-        "email": member.email if member.email != member.name else None,
-        "href": person_href(member),
-        "badge": ROLE_BADGES[member.role],
-        "joined": day(member.joined_at, zone, year=True),
-    }
-
-
-async def _cards(
-    request: AnyRequest, session: AsyncSession, organization: OrganizationView, by: Member, **who: Any
-) -> dict[str, Any]:
-    """Return the next lessons somebody teaches or takes, and how many there are."""
-    found = await bookings.list_bookings(
-        session, viewer=by, from_=clock.now(), status="confirmed", page_size=_FEW, **who
-    )
-    return {
-        "total": found.total,
-        "cards": [
-            lesson_card(
-                booking,
-                admin_clocks(request, organization, venue=booking.venue_time_zone),
-                href=f"/admin/bookings/{booking.reference}",
-                who=booking.student.name if "instructor_id" in who else booking.instructor.name,
-            )
-            for booking in found.items
-        ],
-    }
-
-
-async def _role_page(
-    request: AnyRequest,
-    session: AsyncSession,
-    member: Member,
-    form: Form,
-    *,
-    by: Member,
-    status_code: int = 200,
-) -> Response[Any]:
-    role = form.value("role")
-    taught = await bookings.list_bookings(
-        session, viewer=by, instructor_id=member.id, from_=clock.now(), status="confirmed", page_size=1
-    )
-    return render(
-        request,
-        "admin/person_role.html",
-        person_page(request, member, within="Change the role"),
-        status_code=status_code,
-        **person_context(member, "person"),
-        form=form,
-        unchanged=role == member.role,
-        oneself=member.id == by.id,
-        roles=ROLE_OPTIONS,
-        still_teaching=taught.total if role == "student" else 0,
-    )
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
