@@ -1,6 +1,7 @@
 """How soon, how far ahead, and how many: the rules that count minutes, days and lessons."""
 
 from collections.abc import Sequence
+from datetime import date
 from itertools import islice
 
 from coursecove.scheduling import zones
@@ -10,6 +11,7 @@ from coursecove.scheduling.zones import DAY, MINUTE
 
 _MIDNIGHT = 1440
 _ALWAYS, _NEVER = -(1 << 62), 1 << 62
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1).toordinal(), date(9000, 1, 1).toordinal()
 
 
 class Reach:
@@ -23,15 +25,17 @@ class Reach:
         self.soonest = now + rules.minimum_notice_minutes * MINUTE
         self.farthest = zones.closing(time_zone, last_day, _MIDNIGHT)
         self.term_from, self.term_until = _ALWAYS, _NEVER
-        # A term that ended before today, or begins after the horizon, needs no instant: none is within reach.
         if rules.bookable_from is not None:
             day = rules.bookable_from.toordinal()
-            if day > today:
-                self.term_from = zones.opening(time_zone, day, 0) if day <= last_day else _NEVER
+            self.term_from = _edge(day) or zones.opening(time_zone, day, 0)
         if rules.bookable_until is not None:
             day = rules.bookable_until.toordinal()
-            if day <= last_day:
-                self.term_until = zones.closing(time_zone, day, _MIDNIGHT) if day >= today else _ALWAYS
+            self.term_until = _edge(day) or zones.closing(time_zone, day, _MIDNIGHT)
+
+
+def _edge(day: int) -> int | None:
+    # Days at the ends of the calendar have no neighbours to compute with, and mean always and never.
+    return _ALWAYS if day < _FIRST_DAY else _NEVER if day > _LAST_DAY else None
 
 
 def reasons_of_reach(reach: Reach, start: int, now: int) -> list[tuple[Reason, bool]]:

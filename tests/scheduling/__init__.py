@@ -1,0 +1,1 @@
+"""Hours, exceptions, and the slot engine."""
