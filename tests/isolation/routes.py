@@ -49,10 +49,10 @@ class Things:
     room_id: uuid.UUID
     zone_id: uuid.UUID
     digest: str
-    # Clerk's name of an invitation that is not open (any more).
-    invitation_id: str = "orginv_2ofTheMatrix"
     closure_slug: str
     time_off_code: str
+    # Clerk's name of an invitation that is not open (any more).
+    invitation_id: str = "orginv_2ofTheMatrix"
     # Far from everything that is planned; the same at every school.
     on_date: str = "2031-01-07"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from coursecove.portals.admin.activity import activity
 from coursecove.portals.admin.appointment_types import TypePages
 from coursecove.portals.admin.booking_changes import AdminBookingChanges
 from coursecove.portals.admin.booking_for import StaffBookingPages
@@ -38,5 +39,6 @@ HANDLERS: list[Any] = [
     TeachingPages,
     PersonHoursPages,
     SchoolPages,
+    activity,
     synchronize,
 ]

@@ -12,14 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.errors import Invalid, NotFound
-from coursecove.formatting import duration, zone_name
+from coursecove.formatting import duration
 from coursecove.portals.admin.inputs import check_characters
 from coursecove.portals.admin.people import person_context, person_href, person_page
 from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
-from coursecove.portals.hours_form import HoursForm, place_options
 from coursecove.portals.pages import redirect, render
 from coursecove.portals.teach.profile import zone_options
-from coursecove.scheduling import service as scheduling
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.handles import get_member_by_handle
@@ -127,42 +125,6 @@ class TeachingPages(Controller):
             )
         return _draw_qualifications(request, member, refused, types, status_code=422)
 
-    @get("/hours")
-    async def edit_hours(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],  # noqa: ARG002 - asks for an admin
-        handle: FromPath[str],
-    ) -> Response[Any]:
-        """Show their week as it is stored."""
-        member = await _teacher(session, handle)
-        places = await appointments.list_locations(session, include_archived=True)
-        form = HoursForm.of(await scheduling.hours_of(session, member.id), places)
-        return await _draw_hours(request, session, organization, member, form)
-
-    @post("/hours", status_code=200)
-    async def save_hours(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-        handle: FromPath[str],
-    ) -> Response[Any]:
-        """Save the week, or add and take away rows without saving; nothing typed is lost."""
-        member = await _teacher(session, handle)
-        form = await HoursForm.read(request)
-        if form.unsaved:
-            return await _draw_hours(request, session, organization, member, form)
-        places = await appointments.list_locations(session, include_archived=True)
-        if await form.save(session, member.id, places, by=by):
-            return redirect(
-                request, f"{person_href(member)}/hours", flash=f"The hours of {member.name} are saved."
-            )
-        return await _draw_hours(request, session, organization, member, form, status_code=422)
-
 
 async def _teacher(session: AsyncSession, handle: str) -> Member:
     """Return an instructor or an admin; raises NotFound for students, who have no such pages."""
@@ -215,28 +177,4 @@ def _draw_qualifications(
             }
             for type_ in types
         ],
-    )
-
-
-async def _draw_hours(
-    request: AnyRequest,
-    session: AsyncSession,
-    organization: OrganizationView,
-    member: Member,
-    form: HoursForm,
-    *,
-    status_code: int = 200,
-) -> Response[Any]:
-    places = await appointments.list_locations(session, include_archived=True)
-    stored = await scheduling.hours_of(session, member.id)
-    profile = await _profile(session, member)
-    return render(
-        request,
-        "admin/person_hours.html",
-        person_page(request, member),
-        status_code=status_code,
-        **person_context(member, "hours"),
-        form=form,
-        places=place_options(places, stored),
-        zone=zone_name(profile.time_zone if profile else organization.time_zone),
     )

@@ -1,4 +1,4 @@
-"""An instructor's own weekly hours."""
+"""An instructor's own hours: the week, dates that differ, time off."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.appointments import service as appointments
-from coursecove.formatting import zone_name
-from coursecove.portals.hours_form import HoursForm, place_options
-from coursecove.portals.pages import page_context, redirect, render
+from coursecove.i18n import _
+from coursecove.portals.hours_desk import HoursDesk
+from coursecove.portals.pages import page_context, render
 from coursecove.portals.teach.navigation import NAV, own_zone
-from coursecove.scheduling import service as scheduling
 from coursecove.tenants.guards import as_staff
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -21,62 +19,61 @@ from coursecove.tenants.schemas import OrganizationView
 AnyRequest = Request[Any, Any, Any]
 
 
+async def own_desk(
+    request: AnyRequest,
+    session: NamedDependency[AsyncSession],
+    organization: NamedDependency[OrganizationView],
+    by: NamedDependency[Member],
+) -> HoursDesk:
+    """Return the desk of whoever asks."""
+
+    def draw(page: str, context: dict[str, Any], status_code: int) -> Response[Any]:
+        titles = {"hours": _("Hours"), "dates": _("Dates and time off")}
+        drawn = page_context(request, titles[page], portal="teach", nav=NAV)
+        return render(request, f"teach/{page}.html", drawn, status_code=status_code, **context)
+
+    zone = await own_zone(session, organization, by)
+    return HoursDesk(request, session, by, by, zone, "/teach/hours", draw)
+
+
 class HoursPages(Controller):
     """When somebody teaches."""
 
     path = "/teach/hours"
     include_in_schema = False
-    dependencies = {"by": Provide(as_staff)}
+    dependencies = {"by": Provide(as_staff), "desk": Provide(own_desk)}
 
     @get("/")
-    async def edit(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-    ) -> Response[Any]:
+    async def edit(self, desk: NamedDependency[HoursDesk]) -> Response[Any]:
         """Show the week as it is stored."""
-        places = await appointments.list_locations(session, include_archived=True)
-        form = HoursForm.of(await scheduling.hours_of(session, by.id), places)
-        return await _draw(request, session, organization, form, by=by)
+        return await desk.week()
 
     @post("/", status_code=200)
-    async def save(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-    ) -> Response[Any]:
-        """Save the week, or add and take away rows without saving; nothing typed is lost."""
-        form = await HoursForm.read(request)
-        if form.unsaved:
-            return await _draw(request, session, organization, form, by=by)
-        places = await appointments.list_locations(session, include_archived=True)
-        if await form.save(session, by.id, places, by=by):
-            return redirect(request, "/teach/hours", flash="Your hours are saved.")
-        return await _draw(request, session, organization, form, by=by, status_code=422)
+    async def save(self, desk: NamedDependency[HoursDesk]) -> Response[Any]:
+        """Save the week, or change rows without saving."""
+        return await desk.save_week()
 
+    @get("/dates")
+    async def dates(self, desk: NamedDependency[HoursDesk]) -> Response[Any]:
+        """Show the dates that differ, and the time off."""
+        return await desk.dates()
 
-async def _draw(
-    request: AnyRequest,
-    session: AsyncSession,
-    organization: OrganizationView,
-    form: HoursForm,
-    *,
-    by: Member,
-    status_code: int = 200,
-) -> Response[Any]:
-    places = await appointments.list_locations(session, include_archived=True)
-    stored = await scheduling.hours_of(session, by.id)
-    zone = await own_zone(session, organization, by)
-    return render(
-        request,
-        "teach/hours.html",
-        page_context(request, "Weekly hours", portal="teach", nav=NAV),
-        status_code=status_code,
-        form=form,
-        places=place_options(places, stored),
-        zone=zone_name(zone),
-    )
+    @post("/dates", status_code=200)
+    async def save_date(self, desk: NamedDependency[HoursDesk]) -> Response[Any]:
+        """Set the hours of one date."""
+        return await desk.save_date()
+
+    @post("/dates/remove", status_code=200)
+    async def remove_date(self, desk: NamedDependency[HoursDesk]) -> Response[Any]:
+        """Let a date follow the week again."""
+        return await desk.remove_date()
+
+    @post("/time-off", status_code=200)
+    async def add_time_off(self, desk: NamedDependency[HoursDesk]) -> Response[Any]:
+        """Take time off."""
+        return await desk.add_time_off()
+
+    @post("/time-off/remove", status_code=200)
+    async def remove_time_off(self, desk: NamedDependency[HoursDesk]) -> Response[Any]:
+        """Take time off back."""
+        return await desk.remove_time_off()
