@@ -129,46 +129,63 @@ def closed_days(draw: st.DrawFn, day: date) -> Closure:
     return Closure(begins, begins + timedelta(days=draw(st.sampled_from([0, 0, 0, 1, 8]))))
 
 
+# All of them at once leave next to nothing to offer, so a school has a few.
+RULES = (
+    "elsewhere",
+    "opening hours",
+    "closures",
+    "rooms",
+    "overrides",
+    "time off",
+    "qualification",
+    "term",
+    "limits",
+    "students limits",
+    "travel",
+)
+
+
 @st.composite
-def open_places(draw: st.DrawFn, zone: str, day: date) -> Place:
+def open_places(draw: st.DrawFn, has: set[str], zone: str, day: date) -> Place:
     opens = st.tuples(st.integers(-1, 1), halves(0, 4), halves(8, 48)).map(
         lambda drawn: Window((day.isoweekday() + drawn[0] - 1) % 7 + 1, drawn[1], drawn[2])
     )
-    rooms = st.lists(st.integers(1, 3), max_size=2)
+    rooms = draw(st.lists(st.integers(1, 3), max_size=2)) if "rooms" in has else []
     return Place(
         draw(st.sampled_from([zone, zone, *sorted(MOMENTS)])),
-        opens=tuple(draw(st.just([]) | st.lists(opens, min_size=2, max_size=6))),
-        closures=tuple(draw(st.just([]) | st.just([]) | st.lists(closed_days(day), max_size=2))),
-        rooms=tuple(Room(id_, size) for id_, size in zip(ROOMS, draw(rooms), strict=False)),
+        opens=tuple(draw(st.lists(opens, min_size=2, max_size=6))) if "opening hours" in has else (),
+        closures=tuple(draw(st.lists(closed_days(day), max_size=2))) if "closures" in has else (),
+        rooms=tuple(Room(id_, size) for id_, size in zip(ROOMS, rooms, strict=False)),
     )
 
 
 @st.composite
-def schedules(draw: st.DrawFn, of: UUID, zone: str, day: date, midnight: datetime) -> Schedule:
+def schedules(draw: st.DrawFn, has: set[str], of: UUID, zone: str, day: date, midnight: datetime) -> Schedule:
     dates = st.sampled_from([day + timedelta(days=n) for n in (-1, 0, 0, 1)])
     hours = st.tuples(spans_of_a_day(), st.sampled_from([None, None, *LOCATIONS])).map(
         lambda drawn: Hours(*drawn[0], drawn[1])
     )
+    overrides = st.dictionaries(dates, st.lists(hours, max_size=3).map(tuple), min_size=1, max_size=2)
     exact = int(midnight.timestamp()) + draw(st.integers(-1, 12)) * 3600
     return Schedule(
         of,
         zone,
         tuple(draw(st.lists(windows(day.isoweekday()), min_size=2, max_size=8))),
-        overrides=draw(
-            st.just({}) | st.dictionaries(dates, st.lists(hours, max_size=3).map(tuple), max_size=2)
-        ),
-        time_off=draw(st.just(()) | st.lists(intervals(midnight), max_size=2)),
-        qualified_until=draw(st.sampled_from([None, None, None, exact])),
-        day_limit=draw(st.sampled_from([None, None, 2, 3])),
-        week_limit=draw(st.sampled_from([None, None, 3, 4])),
+        overrides=draw(overrides) if "overrides" in has else {},
+        time_off=draw(st.lists(intervals(midnight), max_size=2)) if "time off" in has else (),
+        qualified_until=exact if "qualification" in has else None,
+        day_limit=draw(st.sampled_from([None, 1, 2, 3])) if "limits" in has else None,
+        week_limit=draw(st.sampled_from([None, 3, 4])) if "limits" in has else None,
     )
 
 
 @st.composite
 def schools(draw: st.DrawFn) -> School:
+    has = draw(st.sets(st.sampled_from(RULES), max_size=4))
     zone = draw(st.sampled_from(sorted(MOMENTS)))
     moment = datetime.fromisoformat(draw(st.sampled_from(MOMENTS[zone])))
     day, midnight = moment.date(), moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    limits, students = "limits" in has, "students limits" in has
     rules = Rules(
         duration_minutes=draw(st.sampled_from([15, 30, 30, 45, 50, 60, 60, 90])),
         buffer_before_minutes=draw(st.sampled_from([0, 0, 5, 15])),
@@ -176,36 +193,40 @@ def schools(draw: st.DrawFn) -> School:
         start_interval_minutes=draw(st.sampled_from([None, None, 7, 15, 60])),
         minimum_notice_minutes=draw(st.sampled_from([0, 0, 0, 1, 120, 1440])),
         horizon_days=draw(st.sampled_from([0, 1, 2, 2, 3, 60])),
-        travel_minutes=draw(st.sampled_from([0, 0, 0, 20])),
-        bookable_from=draw(st.sampled_from([None, None, None, date.min, *_around(day), date.max])),
-        bookable_until=draw(st.sampled_from([None, None, None, date.min, *_around(day), date.max])),
-        day_limit=draw(st.sampled_from([None, None, 1, 2])),
-        week_limit=draw(st.sampled_from([None, None, 2, 3])),
-        student_day_limit=draw(st.sampled_from([None, None, 1])),
-        student_week_limit=draw(st.sampled_from([None, None, 2])),
-        people=draw(st.sampled_from([1, 1, 2])),
+        travel_minutes=20 if "travel" in has else 0,
+        bookable_from=draw(st.sampled_from(_around(day, date.min))) if "term" in has else None,
+        bookable_until=draw(st.sampled_from(_around(day, date.max))) if "term" in has else None,
+        day_limit=draw(st.sampled_from([None, 1, 2])) if limits else None,
+        week_limit=draw(st.sampled_from([None, 2, 3])) if limits else None,
+        student_day_limit=draw(st.sampled_from([None, 1])) if students else None,
+        student_week_limit=draw(st.sampled_from([None, 2])) if students else None,
+        people=draw(st.sampled_from([1, 1, 2])) if "rooms" in has else 1,
     )
-    taught = [draw(schedules(INSTRUCTORS[0], zone, day, midnight))]
+    taught = [draw(schedules(has, INSTRUCTORS[0], zone, day, midnight))]
     if draw(st.booleans()):
-        taught.append(draw(schedules(INSTRUCTORS[1], draw(st.sampled_from(sorted(MOMENTS))), day, midnight)))
+        other = draw(st.sampled_from(sorted(MOMENTS)))
+        taught.append(draw(schedules(has, INSTRUCTORS[1], other, day, midnight)))
     starts = st.lists(
         st.integers(-100, 100).map(lambda hour: int(midnight.timestamp()) + hour * 3600), max_size=5
     )
     busy = st.lists(intervals(midnight), max_size=4)
+    has_places = has & {"elsewhere", "opening hours", "closures", "rooms"}
+    places = st.fixed_dictionaries(
+        {None: open_places(has, zone, day)},
+        optional={at: open_places(has, zone, day) for at in LOCATIONS[1:]},
+    )
     return School(
         rules=rules,
         schedules=tuple(taught),
         booked=Booked(
             instructors={of: draw(busy) for of in INSTRUCTORS},
-            rooms={of: draw(busy) for of in ROOMS},
+            rooms={of: draw(busy) for of in ROOMS} if "rooms" in has else {},
             student=draw(st.lists(intervals(midnight), max_size=1)),
-            starts_of_type={of: draw(starts) for of in INSTRUCTORS},
-            starts_of_all_types={of: draw(starts) for of in INSTRUCTORS},
-            starts_of_student=draw(starts),
+            starts_of_type={of: draw(starts) for of in INSTRUCTORS} if limits else {},
+            starts_of_all_types={of: draw(starts) for of in INSTRUCTORS} if limits else {},
+            starts_of_student=draw(starts) if students else (),
         ),
-        places=draw(
-            st.none() | st.dictionaries(st.sampled_from(LOCATIONS), open_places(zone, day), min_size=1)
-        ),
+        places=draw(places) if has_places else None,
         from_=(from_ := midnight + draw(st.integers(-26 * 60, 60)) * MINUTE),
         until=from_ + draw(st.integers(26 * 60, 52 * 60) | st.integers(1, 52 * 60)) * MINUTE,
         now=midnight
@@ -214,8 +235,8 @@ def schools(draw: st.DrawFn) -> School:
     )
 
 
-def _around(day: date) -> list[date]:
-    return [day + timedelta(days=n) for n in (-2, -1, 0, 1)]
+def _around(day: date, edge: date) -> list[date]:
+    return [edge, *(day + timedelta(days=n) for n in (-2, -1, 0, 1))]
 
 
 @lru_cache(maxsize=200_000)

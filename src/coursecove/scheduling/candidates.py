@@ -68,10 +68,12 @@ def candidates(
     # each day instead made a year five times slower.
     opens = _weeks_of_place(place.opens) if place is not None and _shares(place, time_zone) else None
     grid = (rules.duration, rules.start_interval)
-    pattern = _pattern(hours.week, opens, *grid)
-    overridden = {day - (day - 1) % 7 for day in hours.overrides}
+    pattern, ends = _pattern(hours.week, opens, *grid)
+    differing = sorted(hours.overrides, reverse=True)
     starts: list[int] = []
     for monday in range(first - (first - 1) % 7, last + 1, 7):
+        while differing and differing[-1] < monday:
+            differing.pop()
         midnight = zones.plain_week(time_zone, monday)
         if midnight is None:
             found = {
@@ -85,12 +87,16 @@ def candidates(
             if opens is not None and place is not None:
                 week = without(week, _shut(place, monday, monday + 6), before=0, after=rules.duration)
             starts += week
-        elif monday in overridden:
-            for index in range(7):
-                day = hours.on(monday + index)
-                starts += [midnight + at for at in _pattern_of_day(day, index, opens, *grid)]
-        else:
-            starts += [midnight + at for at in pattern]
+            continue
+        position = 0
+        while differing and differing[-1] < monday + 7:
+            index = differing.pop() - monday
+            # What the week says up to the day before, then the day, then what the week says from the next on.
+            starts += [midnight + at for at in pattern[position : ends[index]]]
+            position = ends[index + 1]
+            day = hours.overrides[monday + index]
+            starts += [midnight + at for at in _pattern_of_day(day, index, opens, *grid)]
+        starts += [midnight + at for at in (pattern[position:] if position else pattern)]
     return starts
 
 
@@ -201,11 +207,16 @@ def _grid(opening: int, closing: int, duration: int, interval: int) -> range:
 
 
 @lru_cache(maxsize=2048)
-def _pattern(week: _Week, opens: _Week | None, duration: int, interval: int) -> tuple[int, ...]:
-    """The starts of a plain week, in seconds after Monday's midnight."""
-    return tuple(
-        at for index, day in enumerate(week) for at in _pattern_of_day(day, index, opens, duration, interval)
-    )
+def _pattern(
+    week: _Week, opens: _Week | None, duration: int, interval: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The starts of a plain week, in seconds after Monday's midnight, and where each day's end among them."""
+    starts: list[int] = []
+    ends = [0]
+    for index, day in enumerate(week):
+        starts += _pattern_of_day(day, index, opens, duration, interval)
+        ends.append(len(starts))
+    return tuple(starts), tuple(ends)
 
 
 @lru_cache(maxsize=8192)

@@ -6,9 +6,14 @@ from collections.abc import Iterable, Sequence
 Interval = tuple[int, int]
 """A half-open interval in whole seconds since 1970 UTC; an empty one blocks nothing."""
 
+_NEVER: Interval = (1 << 62, 1 << 62)
 
-def without(starts: Sequence[int], busy: Iterable[Interval], *, before: int, after: int) -> Sequence[int]:
+
+def without(starts: Sequence[int], busy: Sequence[Interval], *, before: int, after: int) -> Sequence[int]:
     """The starts whose [start - before, start + after) meets nothing busy; both sequences ascend."""
+    # Few intervals are found among many starts by bisection; many are walked along.
+    if len(busy) * 4 > len(starts):
+        return _walked(starts, busy, before=before, after=after)
     free: list[int] = []
     position, count = 0, len(starts)
     for begin, end in busy:
@@ -24,6 +29,19 @@ def without(starts: Sequence[int], busy: Iterable[Interval], *, before: int, aft
     return free
 
 
+def _walked(starts: Sequence[int], busy: Sequence[Interval], *, before: int, after: int) -> list[int]:
+    free: list[int] = []
+    ahead = iter([(begin - after, end + before) for begin, end in busy if begin < end])
+    begin, end = next(ahead, _NEVER)
+    for start in starts:
+        while end <= start:
+            begin, end = next(ahead, _NEVER)
+        # Whatever comes later begins later, and whatever came before has ended.
+        if start <= begin:
+            free.append(start)
+    return free
+
+
 def meets(busy: Iterable[Interval], begin: int, end: int) -> bool:
     """Whether [begin, end) shares an instant with anything busy."""
     return any(max(begin, one) < min(end, other) for one, other in busy)
@@ -32,36 +50,35 @@ def meets(busy: Iterable[Interval], begin: int, end: int) -> bool:
 def union(intervals: Iterable[Interval]) -> list[Interval]:
     """The same instants as ascending intervals that neither touch nor are empty."""
     joined: list[Interval] = []
-    last_begin = last_end = 0
+    first = last = -_NEVER[0]
     for begin, end in sorted(intervals):
-        if end <= begin:
-            continue
-        if joined and begin <= last_end:
-            if end > last_end:
-                last_end = end
-                joined[-1] = (last_begin, end)
-        else:
-            last_begin, last_end = begin, end
-            joined.append((begin, end))
+        if begin > last:
+            if first < last:
+                joined.append((first, last))
+            first, last = begin, end
+        elif end > last:
+            last = end
+    if first < last:
+        joined.append((first, last))
     return joined
 
 
 def common(one: Sequence[Interval], other: Sequence[Interval]) -> list[Interval]:
     """The instants in both; each is a `union`."""
+    if len(one) > len(other):
+        one, other = other, one
+    ends = [end for _, end in other]
+    count, position = len(other), 0
     shared: list[Interval] = []
-    left = right = 0
-    while left < len(one) and right < len(other):
-        (begin, end), (begins, ends) = one[left], other[right]
-        if begins > begin:
-            begin = begins
-        if ends < end:
-            if begin < ends:
-                shared.append((begin, ends))
-            right += 1
-        else:
-            if begin < end:
-                shared.append((begin, end))
-            left += 1
+    for begin, end in one:
+        position = bisect_right(ends, begin, position)
+        reached = position
+        while reached < count:
+            begins, ends_at = other[reached]
+            if begins >= end:
+                break
+            shared.append((begin if begin > begins else begins, end if end < ends_at else ends_at))
+            reached += 1
     return shared
 
 

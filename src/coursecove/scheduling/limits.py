@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from itertools import islice
+from operator import sub
 
 from coursecove.scheduling import zones
 from coursecove.scheduling.intervals import Interval
@@ -75,18 +75,21 @@ def _full(
     starts = sorted(unsorted)
     full: list[Interval] = []
     for limit, days in ((day_limit, 1), (week_limit, 7)):
-        # As many starts as allowed, from the first to the last in less than a period and the longest hour of a
-        # change of clocks: few are, and only those are looked at with the calendar.
         if limit is None or len(starts) < limit:
             continue
-        length, done = days * DAY + 2 * 60 * MINUTE, _ALWAYS
-        for begin, last in zip(starts, islice(starts, limit - 1, None), strict=False):
-            if begin < done or last - begin >= length:
-                continue
-            opens, closes = _period(time_zone, begin, days)
-            if last < closes:
-                full.append((opens, closes))
-                done = closes
+        # A full period holds as many starts as allowed, so that the first is no further from the last than the
+        # period is long, and an hour or two more where the clocks change. Few are; only those are looked at
+        # with the calendar, and of each period only its first.
+        length = days * DAY + 2 * 60 * MINUTE
+        lasts = starts[limit - 1 :]
+        if min(map(sub, lasts, starts)) >= length:
+            continue
+        closes = _ALWAYS
+        for begin, last in [pair for pair in zip(starts, lasts, strict=False) if pair[1] - pair[0] < length]:
+            if begin >= closes:
+                opens, closes = _period(time_zone, begin, days)
+                if last < closes:
+                    full.append((opens, closes))
     return full
 
 

@@ -350,10 +350,10 @@ def _roomless(rules: Rules, place: Place, booked: Booked) -> list[Interval]:
     """The starts for which every room that is large enough is taken."""
     taken: list[Interval] | None = None
     held = [booked.rooms.get(room.id, ()) for room in _rooms_that_hold(rules, place)]
-    before, after = rules.before, rules.duration + rules.after
+    before, after = rules.before, rules.duration + rules.after - 1
     # The emptiest room first: often it ends the search.
     for busy in sorted(held, key=len):
-        of_room = union((begin - after + 1, end + before) for begin, end in busy if begin < end)
+        of_room = union([(begin - after, end + before) for begin, end in busy if begin < end])
         taken = of_room if taken is None else common(taken, of_room)
         if not taken:
             return []
