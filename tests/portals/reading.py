@@ -31,8 +31,9 @@ def buttons(page: httpx.Response, name: str) -> list[str]:
 
 
 def hidden_fields(page: httpx.Response) -> dict[str, str]:
-    """Return the hidden fields of the page's forms."""
-    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page.text)
+    """Return the hidden fields of the forms in the page's content; what frames it has forms of its own."""
+    content = page.text.partition("<main")[2].partition("</main>")[0]
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', content)
     return {name: html.unescape(value) for name, value in found}
 
 

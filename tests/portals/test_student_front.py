@@ -98,4 +98,4 @@ def test_a_school_that_offers_nothing_says_so_and_tells_its_admin_what_to_do(
     assert "Nothing can be booked yet" in text_of(page)
     assert not links(page, "^/admin")
     page = client("tutoring", "arjun@brightside.example", cookie=True).get("/")
-    assert links(page, "^/admin/appointment-types/new$")
+    assert links(page, "^/admin/types/new$")

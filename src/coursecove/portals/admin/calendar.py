@@ -25,7 +25,7 @@ from coursecove.portals.admin.calendar_month import weeks_of
 from coursecove.portals.admin.choices import Choices, read_choices
 from coursecove.portals.admin.navigation import address, admin_page
 from coursecove.portals.pages import render
-from coursecove.portals.student.calendar import WEEKDAYS
+from coursecove.portals.student.calendar import weekday_heads
 from coursecove.portals.student.choice import instant_text
 from coursecove.scheduling.service import working_times
 from coursecove.tenants.guards import as_admin
@@ -68,7 +68,7 @@ async def school_calendar(
         )
         if month
         else None,
-        weekdays=WEEKDAYS,
+        weekdays=weekday_heads(),
         empty=not material.entries,
         today_href=filters.href(on=None),
         previous_href=filters.href(on=filters.previous.isoformat()),

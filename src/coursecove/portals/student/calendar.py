@@ -11,14 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock, formatting
 from coursecove.bookings.availability import available_slots, next_free
-from coursecove.bookings.schemas import Alternative, SlotView
+from coursecove.bookings.schemas import Alternative, PersonSummary, SlotView
+from coursecove.i18n import _, ngettext
 from coursecove.portals.lesson_words import long_day
 from coursecove.portals.student.choice import Choice, instant_text
 from coursecove.scheduling import zones
 from coursecove.tenants.models import Member
 
-WEEKDAYS = [{"short": name[:2], "long": name} for name in formatting.DAYS_LONG]
 _NOON, _EVENING = 12, 17
+
+
+def weekday_heads() -> list[dict[str, str]]:
+    """Return what stands above the columns of a month, in the reader's language."""
+    return [{"short": name[:2], "long": name} for name in formatting.weekdays()]
 
 
 @dataclass(slots=True)
@@ -40,11 +45,12 @@ class Calendar:
     next_free: dict[str, str] | None = None
 
 
-async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member | None) -> Calendar:
+async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None) -> Calendar:
     """Return the month of the choice; without one, that of the next free time with its day opened."""
     today = formatting.local(clock.now(), choice.zone).date()
     first = today.replace(day=1)
-    last = (today + timedelta(days=choice.offer.type.horizon_days)).replace(day=1)
+    end = today + timedelta(days=choice.offer.type.horizon_days)
+    last = max(today, min(end, choice.offer.type.bookable_until or end)).replace(day=1)
     day, month = choice.day, choice.month
     if month is None:
         soonest = await _next_free(session, choice, clock.now(), viewer=viewer)
@@ -57,8 +63,7 @@ async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member |
     slots = await available_slots(
         session,
         choice.offer.type,
-        instructor_id=choice.instructor_id,
-        location_id=choice.location_id,
+        **choice.asked,
         from_=_midnight(month, choice.zone),
         until=_midnight(following, choice.zone),
         student_id=viewer.id if viewer else None,
@@ -88,14 +93,13 @@ async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member |
     return calendar
 
 
-async def slots_at(session: AsyncSession, choice: Choice, *, viewer: Member | None) -> list[SlotView]:
+async def slots_at(session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None) -> list[SlotView]:
     """Return what is free at the very time that was chosen, per place."""
     assert choice.time is not None
     return await available_slots(
         session,
         choice.offer.type,
-        instructor_id=choice.instructor_id,
-        location_id=choice.location_id,
+        **choice.asked,
         from_=choice.time,
         until=choice.time + timedelta(seconds=1),
         student_id=viewer.id if viewer else None,
@@ -127,13 +131,12 @@ def alternative_groups(choice: Choice, alternatives: Sequence[Alternative]) -> l
 
 
 async def _next_free(
-    session: AsyncSession, choice: Choice, after: datetime, *, viewer: Member | None
+    session: AsyncSession, choice: Choice, after: datetime, *, viewer: Member | PersonSummary | None
 ) -> SlotView | None:
     return await next_free(
         session,
         choice.offer.type,
-        instructor_id=choice.instructor_id,
-        location_id=choice.location_id,
+        **choice.asked,
         after=after,
         student_id=viewer.id if viewer else None,
     )
@@ -154,14 +157,16 @@ def _weeks(
     days: list[dict[str, Any]] = []
     while start < _next_month(month) or len(days) % 7:
         free = len(by_day.get(start, ()))
-        words = "no free times" if not free else "1 free time" if free == 1 else f"{free} free times"
+        words = ngettext("1 free time", "{count} free times", free).format(count=free)
+        if not free:
+            words = _("no free times")
         days.append(
             {
                 "number": start.day,
                 "outside": start.month != month.month,
                 "today": start == today,
                 "current": start == day,
-                "label": f"{formatting.day_long(start)}, {words}",
+                "label": _("{day}, {words}").format(day=formatting.day_long(start), words=words),
                 "href": choice.href(day=start) if free else None,
             }
         )
@@ -179,7 +184,9 @@ def _groups(choice: Choice, slots: Sequence[SlotView]) -> list[dict[str, Any]]:
         hour = formatting.local(slot.starts_at, choice.zone).hour
         part = morning if hour < _NOON else afternoon if hour < _EVENING else evening
         notes = [
+            slot.instructors[0].name if choice.offer.is_class and choice.teacher is None else None,
             slot.location.name if slot.location and choice.place is None and several else None,
+            _seats(slot),
             choice.clocks.elsewhere(slot.starts_at),
         ]
         part.append(
@@ -192,10 +199,16 @@ def _groups(choice: Choice, slots: Sequence[SlotView]) -> list[dict[str, Any]]:
             }
         )
     return [
-        {"label": "Morning", "icon": "sun", "slots": morning},
-        {"label": "Afternoon", "icon": "clock", "slots": afternoon},
-        {"label": "Evening", "icon": "moon", "slots": evening},
+        {"label": _("Morning"), "icon": "sun", "slots": morning},
+        {"label": _("Afternoon"), "icon": "clock", "slots": afternoon},
+        {"label": _("Evening"), "icon": "moon", "slots": evening},
     ]
+
+
+def _seats(slot: SlotView) -> str | None:
+    if slot.seats_left is None:
+        return None
+    return ngettext("1 seat left", "{count} seats left", slot.seats_left).format(count=slot.seats_left)
 
 
 def _only_place(slots: Sequence[SlotView | Alternative]) -> str | None:

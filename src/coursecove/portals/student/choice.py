@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView
@@ -17,6 +18,7 @@ from coursecove.tenants.schemas import InstructorView
 ANYONE = "anyone"
 # What the form of the last step sends, a student's and an admin's; the rest stands in its address.
 BOOKING_FIELDS = ("with", "place", "time", "note")
+_LONGEST_POSTCODE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,30 @@ class Offer:
     places: tuple[LocationView, ...]
     viewer_zone: str
     school_zone: str
+    # Where its pages are, when that is not the student portal; and the key of a type seen by link.
+    path: str | None = None
+    key: str | None = None
+    # Whether the way to the student depends on where they live.
+    asks_postcode: bool = False
+    # How long that way is, as far as it is known.
+    travel_minutes: int | None = None
+    # What the school wants read before a lesson is booked.
+    policy_text: str = ""
+
+    @property
+    def is_class(self) -> bool:
+        """Say whether it takes place when staff put it on the calendar."""
+        return self.type.kind == "class"
 
     @property
     def bookable(self) -> bool:
-        """Say whether somebody teaches it somewhere."""
-        return bool(self.teachers) and (self.type.location_mode == "online" or bool(self.places))
+        """Say whether somebody teaches it somewhere; a class is where and by whom its sessions say."""
+        somewhere = self.type.location_mode != "in_person" or bool(self.places)
+        return self.is_class or (bool(self.teachers) and somewhere)
+
+    def address(self, query: Mapping[str, str | None]) -> str:
+        """Return the booking page with the parts of ``query`` that are given, and the key that opens it."""
+        return address(self.type.slug, {**query, "key": self.key}, path=self.path)
 
     @property
     def one_clock(self) -> bool:
@@ -52,6 +73,30 @@ class Choice:
     month: date | None = None
     day: date | None = None
     time: datetime | None = None
+    # The length, of a type that has several; None while that is open.
+    minutes: int | None = None
+    # Where the student lives, as it was typed.
+    postcode: str = ""
+
+    @property
+    def decided_length(self) -> bool:
+        """Say whether it is settled how long the lesson takes."""
+        return self.minutes is not None
+
+    @property
+    def decided_postcode(self) -> bool:
+        """Say whether enough is known of the way to the student."""
+        return not self.offer.asks_postcode or bool(self.postcode)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Return what availability is asked for, by the names of its keywords."""
+        return {
+            "instructor_id": self.instructor_id,
+            "location_id": self.location_id,
+            "duration_minutes": self.minutes,
+            "travel_minutes": self.offer.travel_minutes,
+        }
 
     @property
     def decided_teacher(self) -> bool:
@@ -94,31 +139,52 @@ class Choice:
         """Return the address of this choice of teacher and place, with a month, day or time."""
         place = place or self.place
         query = {
+            **self.before_teacher,
             "with": self.teacher.slug if self.teacher else ANYONE if self.anyone else None,
             "place": place.slug if place and len(self.offer.places) > 1 else None,
             "month": f"{month:%Y-%m}" if month else None,
             "day": day.isoformat() if day else None,
             "time": instant_text(time) if time else None,
         }
-        return address(self.offer.type.slug, query)
+        return self.offer.address(query)
+
+    @property
+    def before_teacher(self) -> dict[str, str | None]:
+        """Return what is decided before the teacher is, as it stands in the address."""
+        several = len(self.offer.type.durations) > 1
+        return {
+            "minutes": str(self.minutes) if self.minutes and several else None,
+            "postcode": self.postcode or None,
+        }
 
 
-def address(slug: str, query: Mapping[str, str | None]) -> str:
-    """Return the booking page of a type with the parts of ``query`` that are given."""
+def address(slug: str, query: Mapping[str, str | None], *, path: str | None = None) -> str:
+    """Return the booking page of a type (or another ``path``) with the parts of ``query`` that are given."""
     given = {name: value for name, value in query.items() if value}
-    return f"/book/{slug}" + (f"?{urlencode(given, safe=':')}" if given else "")
+    return (path or f"/book/{slug}") + (f"?{urlencode(given, safe=':')}" if given else "")
 
 
 def read_choice(params: Mapping[str, str], offer: Offer) -> Choice:
     """Return what ``params`` decide; what cannot be read, or is not offered any more, is open again."""
     by_slug = {teacher.slug: teacher for teacher in offer.teachers}
     wanted = params.get("with", "")
+    if offer.is_class and wanted not in by_slug:
+        # People come to a class for its time: whoever gives it is named beside that.
+        wanted = ANYONE
     # Where only one person teaches there is nothing to choose.
-    teacher = offer.teachers[0] if len(offer.teachers) == 1 else by_slug.get(wanted)
+    only_one = len(offer.teachers) == 1 and not offer.is_class
+    teacher = offer.teachers[0] if only_one else by_slug.get(wanted)
     place = next((place for place in offer.places if place.slug == params.get("place")), None)
     if place is None and offer.places and (len(offer.places) == 1 or not offer.one_clock):
         place = offer.places[0]
-    choice = Choice(offer, teacher=teacher, anyone=teacher is None and wanted == ANYONE, place=place)
+    choice = Choice(
+        offer,
+        teacher=teacher,
+        anyone=teacher is None and wanted == ANYONE,
+        place=place,
+        minutes=_minutes(params.get("minutes", ""), offer.type),
+        postcode=" ".join(params.get("postcode", "").split())[:_LONGEST_POSTCODE],
+    )
     day = _date(params.get("day", ""))
     time = read_instant(params.get("time", ""), day=day, zone=choice.zone)
     if time is not None:
@@ -148,6 +214,12 @@ def read_instant(text: str, *, day: date | None = None, zone: str | None = None)
         return zones.to_datetime(zones.opening(zone, day.toordinal(), int(hours) * 60 + int(minutes)))
     except (ValueError, OverflowError):
         return None
+
+
+def _minutes(text: str, type_: AppointmentTypeView) -> int | None:
+    if len(type_.durations) == 1:
+        return type_.durations[0]
+    return next((minutes for minutes in type_.durations if str(minutes) == text), None)
 
 
 def _date(text: str) -> date | None:

@@ -12,9 +12,12 @@ from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView
 from coursecove.bookings import service as bookings
-from coursecove.formatting import initials
+from coursecove.formatting import initials, listed
+from coursecove.i18n import _, ngettext
 from coursecove.portals.lesson_words import lesson_card, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, render, viewer_zone
+from coursecove.portals.student.choice import address
+from coursecove.portals.student.flow import lengths_in_words
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import maybe_member
 from coursecove.tenants.models import Member
@@ -29,7 +32,7 @@ async def front(
     viewer: NamedDependency[Member | None],
 ) -> Response[Any]:
     """Say who the school is, what can be booked, who teaches and where; as many reads for any school."""
-    types = await appointments.list_types(session)
+    types = await appointments.offered_types(session, viewer=viewer)
     places = {place.id: place for place in await appointments.list_locations(session)}
     teachers = await tenants.instructors_by_id(
         session, {id_ for type_ in types for id_ in type_.instructor_ids}
@@ -38,14 +41,14 @@ async def front(
         request,
         organization.name,
         nav=STUDENT_NAV,
-        description=f"Book a lesson at {organization.name}.",
+        description=_("Book a lesson at {school}.").format(school=organization.name),
     )
     return render(
         request,
         "student/front.html",
         page,
         lead=_lead(types, list(teachers.values())),
-        types=[_type_card(type_, teachers, places) for type_ in types],
+        types=[type_card(type_, teachers, places) for type_ in types],
         teachers=[_teacher_card(teacher, types) for teacher in teachers.values()],
         places=[place for place in places.values() if any(place.id in t.location_ids for t in types)],
         next_lesson=await _next_lesson(request, session, organization, viewer),
@@ -82,37 +85,53 @@ async def _next_lesson(
 def _lead(types: list[AppointmentTypeView], teachers: list[InstructorView]) -> str | None:
     if not types or not teachers:
         return None
-    modes = {type_.location_mode for type_ in types}
-    where = {frozenset({"online"}): "online", frozenset({"in_person"}): "in person"}.get(
-        frozenset(modes), "in person and online"
-    )
+    kinds = {type_.kind for type_ in types}
     names = [teacher.name for teacher in teachers]
-    who = (
-        f"with {' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)}"
-        if len(names) <= 3
-        else f"with {len(names)} teachers"
-    )
-    return f"Private lessons {where} {who}. Pick a lesson, then a time that suits you."
+    if len(names) > 3:
+        who = ngettext("one teacher", "{count} teachers", len(names)).format(count=len(names))
+    else:
+        who = listed(names)
+    if kinds == {"private"}:
+        what = _("Private lessons with {teachers}.")
+    elif kinds == {"class"}:
+        what = _("Classes with {teachers}.")
+    else:
+        what = _("Private lessons and classes with {teachers}.")
+    return what.format(teachers=who) + " " + _("Pick a lesson, then a time that suits you.")
 
 
-def _type_card(
+def type_card(
     type_: AppointmentTypeView,
     teachers: dict[Any, InstructorView],
     places: dict[Any, LocationView],
+    *,
+    path: str | None = None,
 ) -> dict[str, Any]:
+    """Return a type as its card on the front page shows it; ``path`` is where it leads instead of booking."""
     taught_by = [teachers[id_] for id_ in type_.instructor_ids if id_ in teachers]
     at = [places[id_].name for id_ in type_.location_ids if id_ in places]
-    where = "Online" if type_.location_mode == "online" else at[0] if len(at) == 1 else f"{len(at)} places"
+    where = at[0] if len(at) == 1 else ngettext("1 place", "{count} places", len(at)).format(count=len(at))
+    if type_.location_mode == "online":
+        where = _("Online")
+    elif type_.location_mode == "students_place":
+        where = _("At your place")
+    elif not at:
+        where = ""
     return {
-        "href": f"/book/{type_.slug}",
+        "href": address(type_.slug, {"key": type_.link_key}, path=path),
         "name": type_.name,
         "description": type_.description,
         "color": type_.color,
-        "minutes": type_.duration_minutes,
+        "lengths": lengths_in_words(type_),
         "price_cents": type_.price_cents,
         "currency": type_.currency,
-        "online": type_.location_mode == "online",
+        "where_icon": {"online": "video", "students_place": "house"}.get(type_.location_mode, "map-pin"),
         "where": where,
+        "seats": type_.capacity if type_.kind == "class" else None,
+        "needs_approval": type_.requires_approval,
+        # Only staff see what is shared by link on the front page.
+        "seen_by": {"members": _("For members"), "link": _("By link only")}.get(type_.visibility),
+        "bookable": bool(taught_by) or type_.kind == "class",
         "teachers": [
             {"name": t.name, "initials": initials(t.name), "image_url": t.image_url} for t in taught_by
         ],
@@ -126,7 +145,10 @@ def _teacher_card(teacher: InstructorView, types: list[AppointmentTypeView]) -> 
         "image_url": teacher.image_url,
         "bio": teacher.bio,
         "teaches": [
-            {"name": type_.name, "href": f"/book/{type_.slug}?with={teacher.slug}"}
+            {
+                "name": type_.name,
+                "href": address(type_.slug, {"with": teacher.slug, "key": type_.link_key}),
+            }
             for type_ in types
             if teacher.id in type_.instructor_ids
         ],

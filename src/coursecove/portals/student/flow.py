@@ -1,0 +1,331 @@
+"""The steps of booking as pages: which one is next, and what each of them shows.
+
+The student portal and an admin's preview draw the same pages from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove import clock, formatting
+from coursecove.appointments.schemas import AppointmentTypeView
+from coursecove.bookings.schemas import SlotView
+from coursecove.bookings.views import cancel_until
+from coursecove.errors import CourseCoveError
+from coursecove.i18n import _
+from coursecove.identity.authentication import SignedIn
+from coursecove.portals.pages import STUDENT_NAV, page_context, render
+from coursecove.portals.student.calendar import alternative_groups, calendar_of, slots_at, weekday_heads
+from coursecove.portals.student.choice import Choice, instant_text
+from coursecove.portals.student.intake import asked, intake_errors
+from coursecove.tenants.guards import identity_of
+from coursecove.tenants.models import Member
+
+AnyRequest = Request[Any, Any, Any]
+_STEPS = ("lesson", "length", "postcode", "teacher", "time", "confirm")
+# What is typed on the way to a lesson and is wrong there, told where it was typed.
+_OTHER_STEPS = frozenset({"time", "with", "place", "starts_at", "instructor_id", "location_id", "link_key"})
+
+
+async def next_step(
+    request: AnyRequest,
+    session: AsyncSession,
+    choice: Choice,
+    *,
+    viewer: Member | None,
+    preview: Mapping[str, Any] | None = None,
+) -> Response[Any]:
+    """Draw the step that is next: the length, the teacher, the time, or everything to be confirmed.
+
+    ``preview`` is what a page says of itself on which nothing can be booked.
+    """
+    if not choice.offer.bookable:
+        return draw(request, choice, "nobody", choice.offer.type.name, preview=preview)
+    if not choice.decided_length:
+        return draw(request, choice, "length", _("Choose a length"), preview=preview)
+    if not choice.decided_postcode:
+        return draw(request, choice, "postcode", _("Where do you live?"), preview=preview)
+    if not choice.decided_teacher:
+        return draw(request, choice, "teacher", _("Choose your teacher"), preview=preview)
+    gone = None
+    if choice.time is not None:
+        free = await slots_at(session, choice, viewer=viewer)
+        if free:
+            return confirm(request, choice, free, viewer, preview=preview)
+        gone = formatting.time(choice.time, choice.zone)
+    calendar = await calendar_of(session, replace(choice, time=None), viewer=viewer)
+    return draw(
+        request,
+        choice,
+        "time",
+        _("Choose a time"),
+        calendar=calendar,
+        weekdays=weekday_heads(),
+        gone=gone,
+        preview=preview,
+    )
+
+
+def confirm(
+    request: AnyRequest,
+    choice: Choice,
+    free: list[SlotView],
+    viewer: Member | None,
+    *,
+    values: Mapping[str, Any] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status_code: int = 200,
+    preview: Mapping[str, Any] | None = None,
+) -> Response[Any]:
+    """Draw everything that is about to be booked; a visitor is sent to sign in and comes back here."""
+    slot, offer = free[0], choice.offer
+    if choice.place is None and slot.location is not None:
+        place = next((p for p in offer.places if p.id == slot.location.id), None)
+        choice = replace(choice, place=place)
+    typed, wrong = values or {}, errors or {}
+    questions = asked(offer.type, typed, wrong)
+    labels = {question["name"]: question["label"] for question in questions}
+    return_to = quote(choice.href(time=choice.time), safe="/")
+    stranger = viewer is None and isinstance(identity_of(request), SignedIn)
+    teacher = choice.teacher.name if choice.teacher else None
+    if offer.is_class:
+        teacher = formatting.listed([person.name for person in slot.instructors])
+    return draw(
+        request,
+        choice,
+        "confirm",
+        _("Ask for this lesson") if offer.type.requires_approval else _("Confirm your lesson"),
+        status_code=status_code,
+        when=choice.clocks.when(slot.starts_at, slot.ends_at),
+        with_name=teacher,
+        place=slot.location,
+        seats_left=slot.seats_left,
+        policy=_policy(choice, slot),
+        back_href=choice.href(day=choice.day),
+        time_value=instant_text(slot.starts_at),
+        viewer_name=viewer.name if viewer else None,
+        sign_in_href=f"/sign-in?return_to={return_to}",
+        sign_up_href=f"/sign-up?return_to={return_to}",
+        join_href=f"/join?return_to={return_to}" if stranger else None,
+        note=typed.get("note", ""),
+        home_address=typed.get("address", ""),
+        postcode=typed.get("postcode") or choice.postcode,
+        questions=questions,
+        errors=wrong,
+        # Above the form a message stands without its field.
+        problems={
+            name: f"{labels[name]}: {message}" if name in labels else message for name, message in wrong.items()
+        },
+        preview=preview,
+    )
+
+
+async def refused(
+    request: AnyRequest,
+    session: AsyncSession,
+    choice: Choice,
+    error: CourseCoveError,
+    *,
+    values: Mapping[str, Any],
+    by: Member,
+) -> Response[Any]:
+    """Draw why it could not be booked, and what can be had instead; whatever was typed is kept."""
+    type_ = choice.offer.type
+    fields = intake_errors(error.fields, type_.questions)
+    if fields and not _OTHER_STEPS & fields.keys() and choice.time is not None:
+        free = await slots_at(session, choice, viewer=by)
+        if free:
+            return confirm(request, choice, free, by, values=values, errors=fields, status_code=422)
+    return draw(
+        request,
+        choice,
+        "refused",
+        error.title,
+        status_code=error.status,
+        detail=next(iter(fields.values()), None) or error.detail,
+        wanted=choice.clocks.moment(choice.time) if choice.time else None,
+        groups=alternative_groups(choice, error.extra.get("alternatives", ())),
+        calendar_href=choice.href(day=choice.day),
+        note=values.get("note", ""),
+        kept={
+            name: value
+            for name, value in values.items()
+            if value and (name.startswith("answer-") or name in ("address", "postcode"))
+        },
+    )
+
+
+def draw(
+    request: AnyRequest,
+    choice: Choice,
+    step: str,
+    title: str,
+    *,
+    status_code: int = 200,
+    preview: Mapping[str, Any] | None = None,
+    **context: Any,
+) -> Response[Any]:
+    """Draw one step of the flow."""
+    offer = choice.offer
+    page = page_context(
+        request,
+        title,
+        nav=STUDENT_NAV,
+        description=_("{lesson}: free times to book.").format(lesson=offer.type.name),
+    )
+    # Signing in from the header comes back to what was chosen, too.
+    query = request.url.query
+    here = request.url.path + (f"?{query}" if query and request.method == "GET" else "")
+    page["sign_in_href"] = f"/sign-in?return_to={quote(here, safe='/')}"
+    return render(
+        request,
+        "student/book.html",
+        page,
+        status_code=status_code,
+        step=step,
+        type=offer.type,
+        action=offer.address({}),
+        flow_path=offer.path or f"/book/{offer.type.slug}",
+        choice=choice,
+        online=offer.type.location_mode == "online",
+        minutes=choice.minutes or offer.type.duration_minutes,
+        steps=_steps(choice, step),
+        lengths=length_options(choice) if step == "length" else [],
+        teachers=teacher_options(choice) if step == "teacher" else [],
+        anyone_href=replace(choice, teacher=None, anyone=True).href(),
+        places=place_options(choice),
+        zone_note=zone_note(choice),
+        fields={
+            "with": choice.teacher.slug if choice.teacher else "anyone",
+            "place": choice.place.slug if choice.place else "",
+            "minutes": choice.before_teacher["minutes"] or "",
+        },
+        change_teacher_href=_change_teacher(choice),
+        preview=preview,
+        **context,
+    )
+
+
+def _policy(choice: Choice, slot: SlotView) -> str:
+    """Say in plain words until when the lesson can be cancelled."""
+    minutes = choice.offer.type.cancellation_notice_minutes
+    until = cancel_until(slot.starts_at, minutes)
+    if until < clock.now():
+        return _("This lesson is soon, so it cannot be cancelled online any more once it is booked.")
+    if minutes == 0:
+        return _("You can cancel free of charge until the lesson starts.")
+    return _("You can cancel free of charge until {moment}.").format(moment=choice.clocks.moment(until))
+
+
+def _change_teacher(choice: Choice) -> str | None:
+    if len(choice.offer.teachers) < 2 or choice.offer.is_class:
+        return None
+    return choice.offer.address(choice.before_teacher)
+
+
+def _steps(choice: Choice, step: str) -> list[dict[str, Any]]:
+    """Return the steps of this offer alone: where there is nothing to choose there is no step."""
+    offer = choice.offer
+    shown = {
+        "length": len(offer.type.durations) > 1,
+        "postcode": offer.asks_postcode,
+        "teacher": len(offer.teachers) != 1 and not offer.is_class,
+    }
+    labels = {
+        "lesson": _("Lesson"),
+        "length": _("Length"),
+        "postcode": _("Place"),
+        "teacher": _("Teacher"),
+        "time": _("Time"),
+        "confirm": _("Confirm"),
+    }
+    before = choice.before_teacher
+    hrefs = {
+        "lesson": "/",
+        "length": offer.address({}),
+        "postcode": offer.address({**before, "postcode": None}),
+        "teacher": offer.address(before),
+        "time": choice.href(day=choice.day),
+        "confirm": None,
+    }
+    now = _STEPS.index({"nobody": "lesson", "refused": "time"}.get(step, step))
+    return [
+        {
+            "label": labels[name],
+            "state": "done" if index < now else "current" if index == now else "todo",
+            "href": hrefs[name],
+        }
+        for index, name in enumerate(_STEPS)
+        if shown.get(name, True)
+    ]
+
+
+def length_options(choice: Choice) -> list[dict[str, Any]]:
+    """Return the lengths to choose from, as links."""
+    return [
+        {"minutes": minutes, "href": replace(choice, minutes=minutes).href()}
+        for minutes in choice.offer.type.durations
+    ]
+
+
+def teacher_options(choice: Choice) -> list[dict[str, Any]]:
+    """Return who teaches it, as links."""
+    return [
+        {
+            "href": replace(choice, teacher=teacher, anyone=False).href(),
+            "name": teacher.name,
+            "initials": formatting.initials(teacher.name),
+            "image_url": teacher.image_url,
+            "bio": teacher.bio,
+        }
+        for teacher in choice.offer.teachers
+    ]
+
+
+def place_options(choice: Choice) -> list[dict[str, Any]]:
+    """Return the places to narrow the times to, as links; none where there is one."""
+    if len(choice.offer.places) < 2:
+        return []
+    options: list[dict[str, Any]] = [
+        {
+            "label": place.name,
+            "href": replace(choice, place=place).href(day=choice.day),
+            "current": place == choice.place,
+        }
+        for place in choice.offer.places
+    ]
+    if choice.offer.one_clock:
+        anywhere = replace(choice, place=None)
+        options.insert(
+            0,
+            {
+                "label": _("Anywhere"),
+                "href": anywhere.href(day=choice.day),
+                "current": choice.place is None,
+            },
+        )
+    return options
+
+
+def zone_note(choice: Choice) -> str:
+    """Name the zone of the times, always: whoever is abroad cannot tell from the numbers."""
+    zone = formatting.zone_name(choice.zone)
+    if choice.offer.type.location_mode == "in_person":
+        return _("Times in {zone} time, where the lesson is.").format(zone=zone)
+    if choice.zone != choice.offer.school_zone:
+        return _("Times in your time zone, {zone}.").format(zone=zone)
+    return _("Times in {zone} time.").format(zone=zone)
+
+
+def lengths_in_words(type_: AppointmentTypeView) -> str:
+    """Return "45 min", or "30 min, 45 min or 1 h" of a type with several lengths."""
+    words = [formatting.duration(minutes) for minutes in type_.durations]
+    if len(words) == 1:
+        return words[0]
+    return _("{lengths} or {longest}").format(lengths=", ".join(words[:-1]), longest=words[-1])
