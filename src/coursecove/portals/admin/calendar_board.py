@@ -55,8 +55,8 @@ class Column:
     bands: list[dict[str, Any]] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)
     free: list[dict[str, Any]] = field(default_factory=list)
-    # "5 h 30 min of 11 h free"; None where nobody works.
-    figures: str | None = None
+    # How much of the day is free; None where nobody works.
+    figures: dict[str, Any] | None = None
     now: dict[str, int] | None = None
 
 
@@ -213,9 +213,14 @@ def _place_free(
         ]
         free = {person_id: without(spans, taken) for person_id, spans in free.items()}
     elif total:
-        column.figures = _("{free} of {total} free").format(
-            free=formatting.duration(left), total=formatting.duration(total)
-        )
+        column.figures = {
+            "short": _("{time} free").format(time=formatting.duration(left)),
+            "text": _("{free} of {total} free").format(
+                free=formatting.duration(left), total=formatting.duration(total)
+            ),
+            "taken": total - left,
+            "total": total,
+        }
     for span in merged(span for spans in free.values() for span in spans):
         if span[1] - span[0] < _SHORTEST_FREE:
             continue
@@ -234,6 +239,11 @@ def _place_free(
                     from_=formatting.clock_minutes(span[0]), until=formatting.clock_minutes(span[1])
                 ),
                 "who": None if instructor else _names(who),
+                # A lesson covers its first line: the words show when it is pointed at.
+                "behind": any(
+                    entry["span"][0] < span[0] + _SHORTEST_FREE and entry["span"][1] > span[0]
+                    for entry in column.entries
+                ),
             }
         )
 
