@@ -6,13 +6,17 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import uvicorn
 
 T = TypeVar("T")
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
 
 
 class Loop:
@@ -23,9 +27,9 @@ class Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T], *, timeout: float = 60) -> T:
+    def run(self, work: Awaitable[T], *, timeout: float = 60) -> T:
         """Run a coroutine to its end and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+        return asyncio.run_coroutine_threadsafe(_awaited(work), self._loop).result(timeout)
 
     def close(self) -> None:
         """End the loop."""

@@ -138,7 +138,7 @@ def field_errors(error: msgspec.ValidationError, *, messages: dict[str, str] | N
     text = str(error)
     field = "form"
     if " - at `$." in text:
-        text, _, path = text.partition(" - at `$.")
+        text, _separator, path = text.partition(" - at `$.")
         field = path.rstrip("`").split(".")[0].split("[")[0]
     elif "missing required field `" in text:
         field = text.split("`")[1]

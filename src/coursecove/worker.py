@@ -23,6 +23,7 @@ import coursecove.events
 import coursecove.notifications.subscribers
 import coursecove.tenants.inbound
 import coursecove.tenants.reconciliation.tasks
+import coursecove.tenants.uploaded_lists
 import coursecove.webhooks.tasks  # noqa: F401
 from coursecove import jobs, periodic
 from coursecove.config import Settings

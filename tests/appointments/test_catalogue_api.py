@@ -33,7 +33,7 @@ def identity_of(member: Member | None) -> SignedIn | SignedOut:
     if member is None:
         return SignedOut("no-token")
     now = datetime.now(UTC)
-    return SignedIn(SessionClaims(member.clerk_user_id, "sess_1", now, now, None, None, None, 2))
+    return SignedIn(SessionClaims(member.clerk_user_id or "", "sess_1", now, now, None, None, None, 2))
 
 
 def render(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

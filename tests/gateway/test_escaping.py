@@ -114,9 +114,11 @@ def test_what_is_typed_into_an_address_is_shown_as_text(client: ClientFor) -> No
 #: form → the fields of text in it.
 TEXTS = {
     "/teach/profile": ("bio", "meeting_url", "time_zone"),
-    "/admin/school": ("name", "accent_color", "time_zone", "currency", "self_enrolment"),
+    "/admin/school": ("name", "locale", "time_zone", "currency"),
+    "/admin/school/look": ("accent_color",),
+    "/admin/school/policies": ("self_enrolment", "policy_text", "default_travel_minutes"),
     "/admin/locations/new": ("name", "address", "directions", "time_zone"),
-    "/admin/people/invite": ("email", "role"),
+    "/admin/people/invite": ("emails", "role"),
     "/admin/types/new": ("name", "description", "color", "location_mode", "duration_minutes", "price_cents"),
     "/book/{slug}": ("with", "place", "time", "note"),
 }

@@ -166,7 +166,9 @@ PROTECTED = {
 #: form → what its page asks for and a person changes.
 FORMS = {
     "/teach/profile": ("instructor", {"bio": "Breathes."}),
-    "/admin/school": ("admin", {"accent_color": "#0f766f"}),
+    "/admin/school": ("admin", {"currency": "CHF"}),
+    "/admin/school/look": ("admin", {"accent_color": "#0f766f"}),
+    "/admin/school/policies": ("admin", {"policy_text": "Bring a mat."}),
     "/admin/people/{handle}/profile": ("admin", {"bio": "Breathes out."}),
     "/admin/locations/{slug}": ("admin", {"directions": "Up the stairs."}),
     "/admin/types/{slug}": ("admin", {"description": "Slowly and well."}),

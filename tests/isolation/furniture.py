@@ -23,9 +23,11 @@ insert into closures (organization_id, name, starts_on, ends_on)
   values ({school}, 'Day of the matrix', '2001-01-01', '2001-01-01');
 insert into travel_zones (organization_id, name, travel_minutes) values ({school}, 'Zone of the matrix', 5);
 insert into date_overrides (organization_id, member_id, on_date)
-  select organization_id, id, '2001-01-01' from members where organization_id = {school} limit 1;
+  select organization_id, members.id, day from members, unnest(array['2001-01-01', '2001-01-02']::date[]) day
+  where organization_id = {school} and clerk_user_id is not null order by members.id, day limit 2;
 insert into date_override_windows (organization_id, member_id, on_date, starts_minute, ends_minute)
-  select organization_id, member_id, on_date, 0, 1 from date_overrides where organization_id = {school} limit 1;
+  select organization_id, member_id, on_date, 0, 1 from date_overrides
+  where organization_id = {school} and on_date = '2001-01-02';
 insert into time_off (organization_id, member_id, starts_at, ends_at, created_by_id)
   select organization_id, id, '2001-01-01', '2001-01-02', id from members
   where organization_id = {school} limit 1;
@@ -38,6 +40,23 @@ insert into lesson_notes (organization_id, booking_id, author_id, body)
 insert into mail_texts (organization_id, kind, locale) values ({school}, 'matrix', 'en');
 insert into imports (organization_id, kind, content, created_by_id)
   select organization_id, 'people', '', id from members where organization_id = {school} limit 1;
+insert into series (organization_id, appointment_type_id, student_id, instructor_id, time_zone, weekday,
+  starts_minute, duration_minutes, every_weeks, first_on, last_on, created_by_id)
+  select b.organization_id, s.appointment_type_id, b.student_id, s.instructor_id, 'UTC', 1, 0, 45, 1,
+    '2001-01-01', '2001-01-01', b.student_id
+  from bookings b join sessions s on (s.organization_id, s.id) = (b.organization_id, b.session_id)
+  where b.organization_id = {school} limit 1;
+insert into waitlist_entries (organization_id, session_id, student_id, joined_by_id)
+  select organization_id, session_id, student_id, student_id from bookings
+  where organization_id = {school} limit 1;
+insert into members (organization_id, given_name, clerk_role, guardian_id, version)
+  select organization_id, 'Child of the matrix', 'none', id, 0 from members
+  where organization_id = {school} and clerk_user_id is not null limit 1;
+insert into preferences (organization_id, member_id)
+  select organization_id, id from members where organization_id = {school} limit 1;
+insert into calendar_feeds (organization_id, token_digest, kind, member_id, created_by_id)
+  select organization_id, repeat('0', 64), 'student', id, id from members
+  where organization_id = {school} limit 1;
 """
 
 

@@ -185,8 +185,9 @@ def test_no_reference_can_point_into_another_organization(
                 with above.transaction(force_rollback=True):
                     above.execute(query, [*values, yoga.organization_id])
                     outcome = False
-            except psycopg.errors.ForeignKeyViolation:
-                outcome = True
+            except psycopg.errors.ForeignKeyViolation as error:
+                # Not when it is a row below this one that holds on to the old key.
+                outcome = error.diag.table_name == table
             except (psycopg.errors.UniqueViolation, psycopg.errors.ExclusionViolation):
                 # Reached another constraint: only an accepted reference gets that far.
                 outcome = False

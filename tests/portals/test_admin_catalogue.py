@@ -260,25 +260,25 @@ def test_the_schools_settings_show_at_once(client: ClientFor) -> None:
     noor = client("yoga", "noor@stillwater.example", cookie=True)
     visitor = client("yoga", cookie=True)
     assert "Stillwater Yoga" in text_of(visitor.get("/"))
-    answer = fill_in(
-        noor,
-        "/admin/school",
-        name="Still  Water & Co",
-        accent_color="#AA3366",
-        time_zone="America/Chicago",
-        currency="JPY",
-        self_enrolment="false",
-    )
-    assert answer.status_code == 303
+    typed = {
+        "/admin/school": {"name": "Still  Water & Co", "time_zone": "America/Chicago", "currency": "JPY"},
+        "/admin/school/look": {"accent_color": "#AA3366"},
+        "/admin/school/policies": {"self_enrolment": "false", "policy_text": "Be on time."},
+    }
+    for path, values in typed.items():
+        assert fill_in(noor, path, **values).headers["location"] == path
     assert "Still Water & Co" in text_of(visitor.get("/"))
     assert "--brand:#aa3366" in visitor.get("/branding.css").text
-    assert fields(noor.get("/admin/school"), "/admin/school") == {
+    shown = {path: fields(noor.get(path), path) for path in typed}
+    assert {name: shown["/admin/school"][name] for name in ("name", "time_zone", "locale", "currency")} == {
         "name": ["Still Water & Co"],
-        "accent_color": ["#aa3366"],
         "time_zone": ["America/Chicago"],
+        "locale": ["en"],
         "currency": ["JPY"],
-        "self_enrolment": ["false"],
     }
+    assert shown["/admin/school/look"]["accent_color"] == ["#aa3366"]
+    assert shown["/admin/school/policies"]["self_enrolment"] == ["false"]
+    assert shown["/admin/school/policies"]["policy_text"] == ["Be on time."]
     # A currency without a minor unit: what is typed is what is stored and shown.
     path = "/admin/types/private-yoga-session"
     assert message_at(fill_in(noor, path, price_cents="95.50"), "price_cents") is not None
@@ -288,27 +288,40 @@ def test_the_schools_settings_show_at_once(client: ClientFor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "typed", "message"),
+    ("part", "field", "typed", "message"),
     [
-        ("name", "", "This is needed."),
-        ("name", "x" * 201, "At most 200 characters, please."),
-        ("name", "a\x00b", "Remove the characters that cannot be shown."),
-        ("time_zone", "Berlin", "Choose a time zone such as Europe/Berlin."),
-        ("currency", "euro", "Choose a currency."),
-        ("accent_color", "#12345", "Choose a colour."),
-        ("self_enrolment", "maybe", "Choose who may join."),
+        ("", "name", "", "This is needed."),
+        ("", "name", "x" * 201, "At most 200 characters, please."),
+        ("", "name", "a\x00b", "Remove the characters that cannot be shown."),
+        ("", "time_zone", "Berlin", "Choose a time zone such as Europe/Berlin."),
+        ("", "currency", "euro", "Choose a currency."),
+        ("", "currency", "ZZZ", "Choose a currency such as EUR."),
+        ("", "locale", "tlh", "Choose one of these languages: English, Deutsch."),
+        ("/look", "accent_color", "#12345", "Choose a colour."),
+        ("/look", "accent_color", "red;}", "Choose a colour."),
+        ("/policies", "self_enrolment", "maybe", "Choose who may join."),
+        ("/policies", "policy_text", "x" * 4001, "At most 4000 characters, please."),
+        ("/policies", "policy_text", "a\x07b", "Remove the characters that cannot be shown."),
+        ("/policies", "default_minimum_notice_minutes", "soon", "Enter a whole number."),
+        ("/policies", "default_minimum_notice_minutes", "", "Enter a number; 0 for none."),
+        ("/policies", "default_minimum_notice_minutes", "-1", "Enter a number of at least 0."),
+        ("/policies", "default_cancellation_notice_minutes", "90000", "At most 60 days."),
+        ("/policies", "default_reschedule_notice_minutes", "1e3", "Enter a whole number."),
+        ("/policies", "default_travel_minutes", "121", "At most 120 minutes."),
+        ("/policies", "default_travel_minutes", "a while", "Enter a whole number."),
     ],
 )
 def test_a_wrong_setting_is_said_beside_its_field(
-    clara: httpx.Client, field: str, typed: str, message: str
+    clara: httpx.Client, part: str, field: str, typed: str, message: str
 ) -> None:
-    values = {**fields(clara.get("/admin/school"), "/admin/school"), field: typed}
-    answer = send(clara, "/admin/school", values)
+    path = f"/admin/school{part}"
+    before = fields(clara.get(path), path)
+    answer = send(clara, path, {**before, field: typed})
     assert answer.status_code == 422
     assert message_at(answer, field) == message
-    if field != "self_enrolment":
-        assert fields(answer, "/admin/school")[field] == [typed]
-    assert "Harmony Music School" in clara.get("/admin/school").text
+    if field not in ("self_enrolment", "locale"):
+        assert fields(answer, path)[field] == [typed]
+    assert fields(clara.get(path), path) == before
 
 
 def test_lists_take_as_many_reads_however_long_they_are(clara: httpx.Client) -> None:

@@ -60,9 +60,7 @@ def test_a_language_nobody_speaks_changes_nothing(mia: httpx.Client) -> None:
 
 
 def test_the_choice_needs_a_form_of_ours(mia: httpx.Client) -> None:
-    refused = mia.post(
-        "/language", data={"language": "de"}, headers={"Origin": "https://evil.example"}
-    )
+    refused = mia.post("/language", data={"language": "de"}, headers={"Origin": "https://evil.example"})
     assert refused.status_code == 403
 
 
@@ -70,16 +68,16 @@ def test_errors_are_said_in_the_readers_language(mia: httpx.Client, client: Clie
     missing = mia.get("/lessons/ZZZZ-9ZZZ", headers={"Accept-Language": "de"})
     assert missing.status_code == 404
     assert "Diese Seite haben wir nicht gefunden" in text_of(missing)
-    nowhere = client("musicschool").get("/", headers={"Host": "nobody.coursecove.localhost", "Accept-Language": "de"})
+    nowhere = client("musicschool").get(
+        "/", headers={"Host": "nobody.coursecove.localhost", "Accept-Language": "de"}
+    )
     assert nowhere.status_code == 404
     assert "Hier gibt es keine Schule" in text_of(nowhere)
 
 
 def test_programs_are_answered_in_english(client: ClientFor) -> None:
     api = client("musicschool", "mia@example.com")
-    answer = api.get(
-        "/api/v1/bookings/00000000-0000-0000-0000-000000000000", headers={"Accept-Language": "de"}
-    )
+    answer = api.get("/api/v1/bookings/00000000-0000-0000-0000-000000000000", headers={"Accept-Language": "de"})
     assert answer.json()["title"] == "Not found"
 
 

@@ -77,17 +77,17 @@ def test_values_are_shown_in_words_and_by_whom(
     )
     assert promoted.status_code == 200, promoted.text
     ida = client("musicschool", "ida@harmony.example", cookie=True)
-    fill_in(clara, SCHOOL, self_enrolment=["true"], time_zone=["Europe/Berlin"])
+    fill_in(clara, SCHOOL, currency=["EUR"], time_zone=["Europe/Berlin"])
     refused = save_after(
         clara,
         SCHOOL,
-        theirs={"self_enrolment": ["false"], "time_zone": ["America/New_York"]},
-        mine={"accent_color": ["#102030"]},
+        theirs={"currency": ["USD"], "time_zone": ["America/New_York"]},
+        mine={"name": ["Harmony"]},
         them=ida,
     )
     assert changes_shown(refused) == [
         "Time zone : Berlin → New York By Ida Berg, just now. It stands in the form below.",
-        "Who may join : Anybody → By invitation By Ida Berg, just now. It stands in the form below.",
+        "Currency : EUR → USD By Ida Berg, just now. It stands in the form below.",
     ]
 
 

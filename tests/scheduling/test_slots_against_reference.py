@@ -127,8 +127,9 @@ def test_a_seat_is_offered_exactly_when_it_is_accepted_and_the_reference_finds_n
     alone = School(of_students, school.schedules[:1], booked, None, school.from_, school.until, school.now)
     reference = Reference(alone)
     ignored = {Reason.OUTSIDE_HOURS, Reason.NOT_ON_GRID, Reason.NOT_QUALIFIED, Reason.TIME_OFF}
-    limited = {"day_limit": None, "week_limit": None}
-    schedule = type(alone.schedules[0])(school.schedules[0].instructor_id, zone, (), **limited)
+    schedule = type(alone.schedules[0])(
+        school.schedules[0].instructor_id, zone, (), day_limit=None, week_limit=None
+    )
     expected = {}
     for seats in classes:
         start = datetime.fromtimestamp(seats.starts_at, UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ARRAY, Computed, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
@@ -65,6 +65,9 @@ class Booking(Identified, Base):
     currency: Mapped[str | None]
     rules_overridden: Mapped[bool]
     overridden_rules: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    series_id: Mapped[uuid.UUID | None]
+    # The local date this lesson of a series was meant for, whatever it was moved to since.
+    series_on: Mapped[date | None]
     attendance: Mapped[str | None]
     attendance_noted_at: Mapped[datetime | None]
     attendance_noted_by_id: Mapped[uuid.UUID | None]
@@ -82,3 +85,38 @@ class LessonNote(Identified, Base):
     shared_at: Mapped[datetime | None]
     body: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Series(Identified, Base):
+    """Lessons every week or every other one, at a wall-clock time of ``time_zone``."""
+
+    __tablename__ = "series"
+
+    appointment_type_id: Mapped[uuid.UUID]
+    student_id: Mapped[uuid.UUID]
+    instructor_id: Mapped[uuid.UUID]
+    location_id: Mapped[uuid.UUID | None]
+    time_zone: Mapped[str]
+    weekday: Mapped[int]
+    starts_minute: Mapped[int]
+    duration_minutes: Mapped[int]
+    every_weeks: Mapped[int]
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    created_by_id: Mapped[uuid.UUID]
+    ended_at: Mapped[datetime | None]
+
+
+class WaitlistEntry(Identified, Base):
+    """Somebody waits for a seat in a full class; a seat is offered in order, with a deadline."""
+
+    __tablename__ = "waitlist_entries"
+
+    session_id: Mapped[uuid.UUID]
+    student_id: Mapped[uuid.UUID]
+    joined_by_id: Mapped[uuid.UUID]
+    offered_at: Mapped[datetime | None]
+    offer_expires_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None]

@@ -42,6 +42,6 @@ async def upcoming_of_many(
         .where(Booking.student_id.in_(wanted), Booking.cancelled_at.is_(None), Booking.ends_at > after)
         .group_by(Booking.student_id)
     )
-    teaches = {who: number for who, number in taught}
-    takes = {who: number for who, number in taken}
+    teaches = dict(taught.tuples().all())
+    takes = dict(taken.tuples().all())
     return {one: Upcoming(teaches.get(one, 0), takes.get(one, 0)) for one in wanted}

@@ -64,10 +64,9 @@ def keep_from_others(table: str, visible: str, *, verbs: str = "all") -> list[st
     ``verbs`` is ``all`` or one verb; rows written must be visible to who writes them.
     """
     name = f"{table}_person" if verbs == "all" else f"{table}_person_{verbs}"
-    return [
-        f"create policy {name} on {table} as restrictive for {verbs} to {APP_ROLE} "
-        f"using ({visible})" + ("" if verbs in ("select", "delete") else f" with check ({visible})")
-    ]
+    using = "" if verbs == "insert" else f" using ({visible})"
+    check = "" if verbs in ("select", "delete") else f" with check ({visible})"
+    return [f"create policy {name} on {table} as restrictive for {verbs} to {APP_ROLE}{using}{check}"]
 
 
 def open_to_platform(table: str, verbs: str = "select, insert, update, delete") -> list[str]:

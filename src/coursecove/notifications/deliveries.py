@@ -16,10 +16,11 @@ from coursecove.notifications.models import Delivery
 
 
 class DeliveryView(Struct, frozen=True):
-    """One mail about one booking; of the four moments at most one of the last three is given."""
+    """One mail, mostly about a booking; of the four moments at most one of the last three is given."""
 
     kind: str
-    booking_id: uuid.UUID
+    # None for a mail about a place on a waiting list.
+    booking_id: uuid.UUID | None
     recipient_email: str
     created_at: datetime
     sent_at: datetime | None

@@ -17,8 +17,10 @@ class Delivery(Identified, Base):
     __tablename__ = "deliveries"
 
     kind: Mapped[str]
-    booking_id: Mapped[uuid.UUID]
-    booking_revision: Mapped[int]
+    booking_id: Mapped[uuid.UUID | None]
+    booking_revision: Mapped[int | None]
+    waitlist_entry_id: Mapped[uuid.UUID | None]
+    not_before: Mapped[datetime | None]
     recipient_id: Mapped[uuid.UUID]
     recipient_email: Mapped[str]
     attempts: Mapped[int] = mapped_column(default=0)

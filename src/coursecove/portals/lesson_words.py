@@ -15,6 +15,8 @@ from coursecove import clock, formatting
 from coursecove.bookings.schemas import BookingView, PlaceSummary
 from coursecove.i18n import _
 
+ATTENDANCE = ("present", "late", "absent", "excused")
+
 
 @dataclass(frozen=True, slots=True)
 class When:
@@ -137,6 +139,11 @@ def attendance_word(attendance: str) -> str:
         "absent": _("Absent"),
         "excused": _("Excused"),
     }[attendance]
+
+
+def attendance_choices() -> list[dict[str, str]]:
+    """Return what can be noted about who came, as buttons and fields offer it."""
+    return [{"value": value, "label": attendance_word(value)} for value in ATTENDANCE]
 
 
 def rule_words(rule: str) -> str:

@@ -60,6 +60,8 @@ class NavLink:
     href: str
     icon: str
     short: str | None = None
+    #: The heading it stands under, beside its neighbours of the same group.
+    group: str | None = None
 
 
 STUDENT_NAV = (
@@ -182,6 +184,7 @@ def page_context(
                 "short": _(link.short or link.label),
                 "href": link.href,
                 "icon": link.icon,
+                "group": _(link.group) if link.group else None,
                 "current": link.href == best,
             }
             for link in nav

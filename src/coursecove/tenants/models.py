@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ARRAY, Computed, Text, func
+from sqlalchemy import ARRAY, Computed, Integer, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from coursecove.db.base import Base, Identified, OrganizationKey
@@ -32,6 +32,8 @@ class Organization(Base):
     default_cancellation_notice_minutes: Mapped[int]
     default_reschedule_notice_minutes: Mapped[int]
     default_travel_minutes: Mapped[int]
+    # How long before a lesson its people are reminded, unless they chose otherwise.
+    reminder_minutes: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -41,14 +43,15 @@ class Organization(Base):
 class Member(Identified, Base):
     """A person in one organization, with the name and address the provider last told us.
 
-    ``role`` is computed by the database: the role an admin chose here, or else
-    the one Clerk says.
+    A child (somebody with a guardian) may have no account: no ids of the
+    provider, and a name the guardian wrote down.  ``role`` is computed by the
+    database: the role an admin chose here, or else the one Clerk says.
     """
 
     __tablename__ = "members"
 
-    clerk_user_id: Mapped[str]
-    clerk_membership_id: Mapped[str]
+    clerk_user_id: Mapped[str | None]
+    clerk_membership_id: Mapped[str | None]
     given_name: Mapped[str]
     family_name: Mapped[str]
     email: Mapped[str | None]
@@ -59,6 +62,8 @@ class Member(Identified, Base):
     version: Mapped[int]
     joined_at: Mapped[datetime] = mapped_column(server_default=func.now())
     removed_at: Mapped[datetime | None]
+    guardian_id: Mapped[uuid.UUID | None]
+    birth_year: Mapped[int | None]
     # Shut out by an admin of the school, whatever the provider says.
     deactivated_at: Mapped[datetime | None]
 
@@ -95,3 +100,17 @@ class Picture(Identified, Base):
     content: Mapped[bytes]
     digest: Mapped[str]
     uploaded_by_id: Mapped[uuid.UUID]
+
+
+class Preferences(OrganizationKey, Base):
+    """How a person wants to read and be written to; None: as the school does it."""
+
+    __tablename__ = "preferences"
+
+    member_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    time_zone: Mapped[str | None]
+    locale: Mapped[str | None]
+    reminder_minutes: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    clock_change_notices: Mapped[bool] = mapped_column(default=True)
+    unsubscribe_digest: Mapped[str | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

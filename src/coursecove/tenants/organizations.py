@@ -68,7 +68,7 @@ def _check(changes: OrganizationUpdate) -> None:
         problems["time_zone"] = _("Choose a time zone such as Europe/Berlin.")
     if changes.locale is not UNSET and changes.locale not in LANGUAGES:
         problems["locale"] = _("Choose one of these languages: {languages}.").format(
-            languages=", ".join(LANGUAGES)
+            languages=", ".join(LANGUAGES.values())
         )
     if changes.currency is not UNSET and changes.currency not in list_currencies():
         problems["currency"] = _("Choose a currency such as EUR.")

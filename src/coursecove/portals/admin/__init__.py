@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from coursecove.portals.admin.absence import AbsencePages
 from coursecove.portals.admin.activity import activity
 from coursecove.portals.admin.appointment_types import TypePages
-from coursecove.portals.admin.booking_changes import AdminBookingChanges
+from coursecove.portals.admin.booking_changes import AdminBookingChanges, AdminMovePages
 from coursecove.portals.admin.booking_for import StaffBookingPages
 from coursecove.portals.admin.bookings import LessonPages
 from coursecove.portals.admin.calendar import school_calendar
 from coursecove.portals.admin.closures import ClosurePages
 from coursecove.portals.admin.hours import PersonHoursPages
+from coursecove.portals.admin.imports import ImportPages
 from coursecove.portals.admin.invitations import InvitationPages, PendingPages
 from coursecove.portals.admin.location_hours import LocationHoursPages
 from coursecove.portals.admin.locations import LocationPages
@@ -28,6 +30,7 @@ HANDLERS: list[Any] = [
     StaffBookingPages,
     LessonPages,
     AdminBookingChanges,
+    AdminMovePages,
     TypePages,
     LocationPages,
     LocationHoursPages,
@@ -40,5 +43,7 @@ HANDLERS: list[Any] = [
     PersonHoursPages,
     SchoolPages,
     activity,
+    ImportPages,
+    AbsencePages,
     synchronize,
 ]

@@ -1,4 +1,4 @@
-"""The catalogue: list, form, archive."""
+"""Appointment types one by one: form, archive, duplicate."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
-from coursecove.portals.admin.inputs import UNIT_OPTIONS
+from coursecove.appointments.writing import one_at_a_time
+from coursecove.i18n import _
+from coursecove.portals import staleness
+from coursecove.portals.admin.inputs import unit_options
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.admin.type_form import (
     FIELDS,
+    LABELS,
     LISTS,
+    WORDS,
     Choices,
     as_changes,
     choices_of,
     new_values,
+    open_folds,
     read_type,
     stored_values,
+    words,
 )
+from coursecove.portals.admin.type_list import shelf_href, trail
 from coursecove.portals.forms import Form, attempt, read_form
 from coursecove.portals.pages import redirect, render
 from coursecove.tenants.guards import as_admin
@@ -30,8 +38,6 @@ from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
 
 AnyRequest = Request[Any, Any, Any]
-_LIST = ("Appointment types", "/admin/types")
-_SHELVES = {"published": "Published", "drafts": "Drafts", "archived": "Archived"}
 
 
 class TypePages(Controller):
@@ -40,39 +46,6 @@ class TypePages(Controller):
     path = "/admin/types"
     include_in_schema = False
     dependencies = {"by": Provide(as_admin)}
-
-    @get("/")
-    async def listed(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        by: NamedDependency[Member],  # noqa: ARG002 - asks for an admin
-    ) -> Response[Any]:
-        """List what is published, drafts, or the archive."""
-        types = await appointments.list_types(session, include_unpublished=True, include_archived=True)
-        shown = request.query_params.get("show", "")
-        shown = shown if shown in _SHELVES else "published"
-        shelves: dict[str, list[AppointmentTypeView]] = {shelf: [] for shelf in _SHELVES}
-        for type_ in types:
-            shelves[_shelf(type_)].append(type_)
-        choices = await choices_of(session)
-        return render(
-            request,
-            "admin/types.html",
-            admin_page(request, "Appointment types"),
-            shown=shown,
-            rows=[_row(type_, choices) for type_ in shelves[shown]],
-            any_types=bool(types),
-            tabs=[
-                {
-                    "label": label,
-                    "href": "/admin/types" if shelf == "published" else f"/admin/types?show={shelf}",
-                    "current": shelf == shown,
-                    "badge": len(shelves[shelf]),
-                }
-                for shelf, label in _SHELVES.items()
-            ],
-        )
 
     @get("/new")
     async def blank(
@@ -84,8 +57,7 @@ class TypePages(Controller):
     ) -> Response[Any]:
         """Show a form with sensible rules to begin with."""
         choices = await choices_of(session)
-        form = Form(new_values(choices, color=organization.accent_color))
-        return _form(request, form, choices, organization)
+        return _form(request, Form(new_values(choices, organization)), choices, organization)
 
     @post("/new", status_code=200)
     async def create(
@@ -107,8 +79,13 @@ class TypePages(Controller):
         if refused is not None:
             return _form(request, refused, choices, organization, status_code=422)
         if made.published_at is None:
-            return redirect(request, "/admin/types?show=drafts", flash=f"{made.name} is kept as a draft.")
-        return redirect(request, "/admin/types", flash=f"{made.name} is published.")
+            text = _("{name} is kept as a draft.")
+        elif made.visibility == "link":
+            text = _("{name} is published. Its link is on its page.")
+        else:
+            text = _("{name} is published.")
+        to = f"/admin/types/{made.slug}" if made.visibility == "link" else shelf_href(made)
+        return redirect(request, to, flash=text.format(name=made.name))
 
     @get("/{slug:str}")
     async def edit(
@@ -122,7 +99,7 @@ class TypePages(Controller):
         """Show the type as it is stored."""
         type_ = await appointments.get_type_by_slug(session, slug)
         choices = await choices_of(session)
-        return _form(request, Form(stored_values(type_, choices)), choices, organization, type_)
+        return _form(request, staleness.drawn(stored_values(type_, choices)), choices, organization, type_)
 
     @post("/{slug:str}", status_code=200)
     async def save(
@@ -136,16 +113,44 @@ class TypePages(Controller):
         """Save it; its address stays when it is renamed, and booked lessons keep their promise."""
         type_ = await appointments.get_type_by_slug(session, slug)
         choices = await choices_of(session)
-        form = Form(await read_form(request, fields=FIELDS, lists=LISTS))
+        form = Form(await read_form(request, fields=(*FIELDS, *staleness.FIELDS), lists=LISTS))
+
+        async def stored() -> dict[str, Any]:
+            await one_at_a_time(session)
+            return stored_values(await appointments.get_type(session, type_.id), choices)
 
         async def verb() -> AppointmentTypeView:
+            await staleness.check(
+                session,
+                form,
+                stored,
+                subject=("appointment_type", type_.id),
+                labels=LABELS,
+                by=by,
+                words={**words(), **_names(choices)},
+            )
             data = read_type(form.values, choices, currency=organization.currency)
             return await appointments.update_type(session, type_.id, as_changes(data), by=by)
 
         saved, refused = await attempt(session, form, verb)
         if refused is not None:
-            return _form(request, refused, choices, organization, type_, status_code=422)
-        return redirect(request, _shelf_href(saved), flash=f"{saved.name} is saved.")
+            return _form(request, refused, choices, organization, type_, status_code=refused.refused_status)
+        return redirect(request, shelf_href(saved), flash=_("{name} is saved.").format(name=saved.name))
+
+    @post("/{slug:str}/duplicate", status_code=200)
+    async def duplicate(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        slug: FromPath[str],
+    ) -> Response[Any]:
+        """Make a draft like it, and open that."""
+        await read_form(request, fields=())
+        type_ = await appointments.get_type_by_slug(session, slug)
+        copy = await appointments.duplicate_type(session, type_.id, by=by)
+        text = _("This is a copy of {name}, still a draft. Its questions came along.")
+        return redirect(request, f"/admin/types/{copy.slug}", flash=text.format(name=type_.name))
 
     @get("/{slug:str}/archive")
     async def ask_to_archive(
@@ -161,12 +166,14 @@ class TypePages(Controller):
         return render(
             request,
             "admin/archive.html",
-            admin_page(request, f"Archive {type_.name}?", _LIST, (type_.name, href)),
+            admin_page(request, _("Archive {name}?").format(name=type_.name), *trail(type_)),
             form=Form(),
             action=f"{href}/archive",
             keep_href=href,
-            text="Students can no longer book it. Lessons that are booked stay, "
-            "and you can restore it at any time.",
+            text=_(
+                "Students can no longer book it. Lessons that are booked stay, "
+                "and you can restore it at any time."
+            ),
         )
 
     @post("/{slug:str}/archive", status_code=200)
@@ -181,7 +188,7 @@ class TypePages(Controller):
         await read_form(request, fields=())
         type_ = await appointments.get_type_by_slug(session, slug)
         await appointments.archive_type(session, type_.id, by=by)
-        return redirect(request, "/admin/types", flash=f"{type_.name} is archived.")
+        return redirect(request, "/admin/types", flash=_("{name} is archived.").format(name=type_.name))
 
     @post("/{slug:str}/restore", status_code=200)
     async def restore(
@@ -196,35 +203,17 @@ class TypePages(Controller):
         type_ = await appointments.get_type_by_slug(session, slug)
         restored = await appointments.restore_type(session, type_.id, by=by)
         if restored.published_at is None and type_.published_at is not None:
-            text = f"{restored.name} is a draft now, because its location is archived."
-            return redirect(request, _shelf_href(restored), flash=text, kind="warning")
-        return redirect(request, _shelf_href(restored), flash=f"{restored.name} is back.")
+            text = _("{name} is a draft now, because its location is archived.")
+            return redirect(
+                request, shelf_href(restored), flash=text.format(name=restored.name), kind="warning"
+            )
+        return redirect(request, shelf_href(restored), flash=_("{name} is back.").format(name=restored.name))
 
 
-def _shelf(type_: AppointmentTypeView) -> str:
-    return "archived" if type_.archived_at else "published" if type_.published_at else "drafts"
-
-
-def _shelf_href(type_: AppointmentTypeView) -> str:
-    shelf = _shelf(type_)
-    return "/admin/types" if shelf == "published" else f"/admin/types?show={shelf}"
-
-
-def _row(type_: AppointmentTypeView, choices: Choices) -> dict[str, Any]:
-    places = [place.name for place in choices.places if place.id in type_.location_ids]
-    teachers = [teacher.name for teacher in choices.teachers if teacher.id in type_.instructor_ids]
+def _names(choices: Choices) -> dict[str, dict[str, str]]:
     return {
-        "name": type_.name,
-        "slug": type_.slug,
-        "href": f"/admin/types/{type_.slug}",
-        "color": type_.color,
-        "minutes": type_.duration_minutes,
-        "price_cents": type_.price_cents,
-        "currency": type_.currency,
-        "online": type_.location_mode == "online",
-        "places": places,
-        "teachers": teachers,
-        "archived": type_.archived_at is not None,
+        "location_ids": {place.slug: place.name for place in choices.places},
+        "instructor_ids": {teacher.handle: teacher.name for teacher in choices.teachers},
     }
 
 
@@ -237,16 +226,20 @@ def _form(
     *,
     status_code: int = 200,
 ) -> Response[Any]:
+    title = type_.name if type_ else _("New appointment type")
     return render(
         request,
         "admin/type_form.html",
-        admin_page(request, type_.name if type_ else "New appointment type", _LIST),
+        admin_page(request, title, *trail()),
         status_code=status_code,
         form=form,
         type=type_,
+        labels={name: _(label) for name, label in LABELS.items()},
+        words={name: {value: _(word) for value, word in known.items()} for name, known in WORDS.items()},
+        open_folds=open_folds(form.values, form.errors),
         action=f"/admin/types/{type_.slug}" if type_ else "/admin/types/new",
         currency=organization.currency,
-        units=UNIT_OPTIONS,
+        units=unit_options(),
         place_options=choices.place_options,
         teacher_options=choices.teacher_options,
     )

@@ -17,15 +17,15 @@ from coursecove.portals.admin.booking_filters import PATH
 from coursecove.portals.admin.booking_history import history, mails, rules_passed
 from coursecove.portals.admin.navigation import AnyRequest, address, admin_clocks, admin_page
 from coursecove.portals.admin.people import person_href
+from coursecove.portals.booking_changes import note_words
 from coursecove.portals.forms import Form
-from coursecove.portals.lesson_words import Clocks, attendance_word, map_href, status_of
+from coursecove.portals.lesson_words import attendance_choices, map_href, status_of
 from coursecove.portals.pages import render
 from coursecove.tenants import service as tenants
 from coursecove.tenants.activity import facts_about
 from coursecove.tenants.handles import handle_of
+from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
-
-ATTENDANCE = ("present", "late", "absent", "excused")
 
 
 def to_list() -> tuple[str, str]:
@@ -39,11 +39,16 @@ async def draw_booking(
     organization: OrganizationView,
     booking: BookingView,
     *,
+    by: Member | None = None,  # noqa: ARG001 - admins see the same, whoever they are
     note_form: Form | None = None,
     problem: str | None = None,
+    deleted: NoteView | None = None,
     status_code: int = 200,
 ) -> Response[Any]:
-    """Draw the page; ``note_form`` is a note that was refused, ``problem`` why something else was."""
+    """Draw the page; ``note_form`` is a note that was refused, ``problem`` why something else was.
+
+    ``deleted`` is a note that can still be had back.
+    """
     clocks = admin_clocks(request, organization, venue=booking.venue_time_zone)
     facts = await facts_about(session, "booking", booking.id, limit=200)
     instructors = {str(person.id): person.name for person in await tenants.list_instructors(session)}
@@ -55,10 +60,11 @@ async def draw_booking(
         **await booking_context(request, session, organization, booking),
         history=history(facts, clocks, names=instructors),
         mails=mails(await deliveries_of(session, booking.id), clocks),
-        notes=[_note(note, clocks) for note in booking.notes],
+        notes=[note_words(note, clocks) for note in booking.notes],
         note_form=note_form or Form(),
         problem=problem,
-        attendance=[{"value": value, "label": attendance_word(value)} for value in ATTENDANCE],
+        deleted=deleted,
+        attendance=attendance_choices(),
         rules_passed=rules_passed(booking.overridden_rules),
     )
 
@@ -98,27 +104,6 @@ async def booking_context(
             "/admin/calendar",
             {"view": "day", "on": local(booking.starts_at, organization.time_zone).date().isoformat()},
         ),
-    }
-
-
-def find_note(booking: BookingView, handle: str) -> NoteView:
-    """Return the note of this booking that an address names; raises NotFound."""
-    found = [note for note in booking.notes if handle_of(note.id, "note") == handle]
-    if len(found) != 1:
-        raise NotFound(_("There is no such note."))
-    return found[0]
-
-
-def _note(note: NoteView, clocks: Clocks) -> dict[str, Any]:
-    changed = note.updated_at > note.created_at
-    return {
-        "handle": handle_of(note.id, "note"),
-        "body": note.body,
-        "shared": note.shared,
-        "author": note.author.name,
-        "at": clocks.moment(note.updated_at if changed else note.created_at),
-        "changed": changed,
-        "can_change": note.can_change,
     }
 
 

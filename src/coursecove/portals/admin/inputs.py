@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from coursecove.errors import Invalid
 from coursecove.formatting import minor_digits
+from coursecove.i18n import N_, _
 from coursecove.portals.forms import whole_number
 from coursecove.text import is_storable
 
 # What no price or span reaches; keeps absurd input out of the arithmetic.
 _MOST_DIGITS = 9
 UNITS = {"minutes": 1, "hours": 60, "days": 1440}
-UNIT_OPTIONS = [{"value": unit, "label": unit} for unit in UNITS]
+_UNIT_WORDS = {"minutes": N_("minutes"), "hours": N_("hours"), "days": N_("days")}
+_BETWEEN_NUMBERS = re.compile(r"[\s,;]+")
+
+
+def unit_options() -> list[dict[str, str]]:
+    """Return the units of a span, as a select shows them."""
+    return [{"value": unit, "label": _(word)} for unit, word in _UNIT_WORDS.items()]
 
 
 def spoken_span(minutes: int) -> tuple[str, str]:
@@ -28,7 +37,7 @@ def span_in(unit: str) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if unit not in UNITS:
-            raise ValueError("Choose minutes, hours or days.")
+            raise ValueError(_("Choose minutes, hours or days."))
         return _limited(text) * UNITS[unit]
 
     return parse
@@ -37,6 +46,23 @@ def span_in(unit: str) -> Callable[[str], int]:
 def number(text: str) -> int:
     """Read a whole number of a sane length; raises ValueError with the sentence to show."""
     return _limited(text)
+
+
+def numbers_in(text: str) -> list[int]:
+    """Read "30, 60" or "30 60" as whole numbers; raises ValueError with the sentence to show."""
+    parts = [part for part in _BETWEEN_NUMBERS.split(text) if part]
+    try:
+        return [_limited(part) for part in parts]
+    except ValueError:
+        raise ValueError(_("Enter whole numbers with commas between them, such as 30, 60.")) from None
+
+
+def day_in(text: str) -> date:
+    """Read a day as date fields send it; raises ValueError with the sentence to show."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_("Enter a day such as 2026-12-31.")) from None
 
 
 def spoken_price(cents: int | None, currency: str) -> str:
@@ -58,7 +84,7 @@ def price_in(currency: str) -> Callable[[str], int]:
             readable &= rest.isascii() and rest.isdecimal() and len(rest) <= digits
         if not readable:
             raise ValueError(
-                "Enter an amount such as 45 or 45.50." if digits else "Enter an amount such as 4500."
+                _("Enter an amount such as 45 or 45.50.") if digits else _("Enter an amount such as 4500.")
             )
         return int(whole + rest.ljust(digits, "0"))
 
@@ -69,10 +95,10 @@ def check_characters(values: Mapping[str, Any]) -> None:
     """Raise :class:`Invalid` at every field with characters no database keeps."""
     wrong = [name for name, value in values.items() if isinstance(value, str) and not is_storable(value)]
     if wrong:
-        raise Invalid(fields=dict.fromkeys(wrong, "Remove the characters that cannot be shown."))
+        raise Invalid(fields=dict.fromkeys(wrong, _("Remove the characters that cannot be shown.")))
 
 
 def _limited(text: str) -> int:
     if len(text) > _MOST_DIGITS:
-        raise ValueError("Enter a whole number.")
+        raise ValueError(_("Enter a whole number."))
     return whole_number(text)

@@ -8,19 +8,26 @@ from urllib.parse import urlencode
 
 from litestar import Request
 
+from coursecove import formatting
+from coursecove.i18n import N_, _
 from coursecove.portals.lesson_words import Clocks, zone_label
 from coursecove.portals.pages import NavLink, page_context, viewer_zone
 from coursecove.tenants.schemas import OrganizationView
 
 AnyRequest = Request[Any, Any, Any]
 
+# The first four stand at the bottom of a phone; the rest opens from there, in the same groups as at the side.
 NAV = (
-    NavLink("Overview", "/admin", "layout-dashboard"),
-    NavLink("Lessons", "/admin/bookings", "calendar-days"),
-    NavLink("Appointment types", "/admin/types", "shapes", "Types"),
-    NavLink("Locations", "/admin/locations", "map-pin", "Places"),
-    NavLink("People", "/admin/people", "users"),
-    NavLink("School", "/admin/school", "settings"),
+    NavLink(N_("Overview"), "/admin", "layout-dashboard"),
+    NavLink(N_("Calendar"), "/admin/calendar", "calendar-days"),
+    NavLink(N_("Lessons"), "/admin/bookings", "calendar-check"),
+    NavLink(N_("People"), "/admin/people", "users"),
+    NavLink(N_("Appointment types"), "/admin/types", "shapes", group=N_("What you offer")),
+    NavLink(N_("Locations"), "/admin/locations", "map-pin", group=N_("What you offer")),
+    NavLink(N_("Closures"), "/admin/closures", "calendar-x", group=N_("What you offer")),
+    NavLink(N_("School"), "/admin/school", "settings", group=N_("School")),
+    NavLink(N_("Import"), "/admin/imports", "upload", group=N_("School")),
+    NavLink(N_("Activity"), "/admin/activity", "history", group=N_("School")),
 )
 
 
@@ -33,7 +40,7 @@ def admin_page(request: AnyRequest, title: str, *trail: tuple[str, str]) -> dict
 def admin_clocks(request: AnyRequest, organization: OrganizationView, *, venue: str | None) -> Clocks:
     """Return the clocks of an admin: the venue's, online the school's, beside the reader's own."""
     shown = venue or organization.time_zone
-    return Clocks(shown, zone_label(shown), viewer_zone(request, organization.time_zone), "your time")
+    return Clocks(shown, zone_label(shown), viewer_zone(request, organization.time_zone), _("your time"))
 
 
 def address(path: str, query: Mapping[str, str | None]) -> str:
@@ -64,7 +71,11 @@ def pages_of(
         return address(path, {**query, "page": str(number) if number > 1 else None})
 
     return {
-        "text": f"{first:,} to {min(first + page_size - 1, total):,} of {total:,}",
+        "text": _("{first} to {last} of {total}").format(
+            first=formatting.number(first),
+            last=formatting.number(min(first + page_size - 1, total)),
+            total=formatting.number(total),
+        ),
         "previous_href": href(page - 1) if page > 1 else None,
         "next_href": href(page + 1) if page < last_page(total, page_size) else None,
     }

@@ -45,7 +45,9 @@ class Calendar:
     next_free: dict[str, str] | None = None
 
 
-async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None) -> Calendar:
+async def calendar_of(
+    session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None
+) -> Calendar:
     """Return the month of the choice; without one, that of the next free time with its day opened."""
     today = formatting.local(clock.now(), choice.zone).date()
     first = today.replace(day=1)
@@ -93,7 +95,9 @@ async def calendar_of(session: AsyncSession, choice: Choice, *, viewer: Member |
     return calendar
 
 
-async def slots_at(session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None) -> list[SlotView]:
+async def slots_at(
+    session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None
+) -> list[SlotView]:
     """Return what is free at the very time that was chosen, per place."""
     assert choice.time is not None
     return await available_slots(

@@ -105,6 +105,7 @@ class LessonPages(Controller):
         fresh = (
             request.query_params.get("booked") == "yes"
             and booking.status == "confirmed"
+            and booking.confirmed_at is not None
             and clock.now() - booking.confirmed_at < _FRESH
         )
         title = _("You’re booked") if fresh else booking.appointment_type.name

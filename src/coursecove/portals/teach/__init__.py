@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from coursecove.portals.teach.classes import TaughtClassPages
 from coursecove.portals.teach.hours import HoursPages
 from coursecove.portals.teach.lessons import TaughtLessonPages
+from coursecove.portals.teach.moving import TaughtMovePages
 from coursecove.portals.teach.profile import ProfilePages
-from coursecove.portals.teach.schedule import schedule
+from coursecove.portals.teach.substitution import OwnAbsence
+from coursecove.portals.teach.today import today
+from coursecove.portals.teach.types import own_types
+from coursecove.portals.teach.week import week
 
-HANDLERS: list[Any] = [schedule, TaughtLessonPages, HoursPages, ProfilePages]
+HANDLERS: list[Any] = [
+    today,
+    week,
+    TaughtLessonPages,
+    TaughtMovePages,
+    TaughtClassPages,
+    OwnAbsence,
+    own_types,
+    HoursPages,
+    ProfilePages,
+]

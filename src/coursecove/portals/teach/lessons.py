@@ -3,35 +3,145 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote_plus
 
-from litestar import Controller, Request, Response, get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingView
+from coursecove.bookings.last_time import last_lessons
+from coursecove.bookings.schemas import BookingView, NoteView
 from coursecove.errors import NotFound
 from coursecove.formatting import initials
+from coursecove.i18n import N_, _
+from coursecove.portals.admin.booking_history import history, rules_passed
+from coursecove.portals.booking_changes import BookingChanges, Desk, note_words
 from coursecove.portals.cancelling import cancel_by_form
 from coursecove.portals.forms import Form
-from coursecove.portals.lesson_words import instructor_clocks, map_href, status_of
-from coursecove.portals.pages import page_context, redirect, render
-from coursecove.portals.teach.navigation import NAV, own_zone
+from coursecove.portals.lesson_words import attendance_choices, instructor_clocks, map_href, status_of
+from coursecove.portals.pages import AnyRequest, redirect, render
+from coursecove.portals.teach.addresses import CLASSES, LESSONS
+from coursecove.portals.teach.navigation import own_zone, teach_page
+from coursecove.portals.teach.today import last_time_words
+from coursecove.tenants import service as tenants
+from coursecove.tenants.activity import facts_about
 from coursecove.tenants.guards import as_staff
+from coursecove.tenants.handles import handle_of
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
 
-AnyRequest = Request[Any, Any, Any]
+_CANCEL_TITLE = N_("Cancel this lesson?")
 
 
-class TaughtLessonPages(Controller):
+def to_week() -> tuple[str, str]:
+    """Return the page above every lesson."""
+    return _("Week"), "/teach/week"
+
+
+async def taught(session: AsyncSession, reference: str, by: Member) -> BookingView:
+    """Return a lesson that ``by`` teaches or administers; raises NotFound for all others."""
+    booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
+    if by.role != "admin" and booking.instructor.id != by.id:
+        raise NotFound(_("There is no such lesson among those you teach."))
+    return booking
+
+
+async def draw_lesson(
+    request: AnyRequest,
+    session: AsyncSession,
+    organization: OrganizationView,
+    booking: BookingView,
+    *,
+    by: Member,
+    note_form: Form | None = None,
+    problem: str | None = None,
+    deleted: NoteView | None = None,
+    status_code: int = 200,
+) -> Response[Any]:
+    """Draw a lesson's page; ``note_form`` is a note that was refused, ``problem`` why something else was.
+
+    ``deleted`` is a note that can still be had back.
+    """
+    context = await lesson_context(request, session, organization, booking, by)
+    clocks = instructor_clocks(venue=booking.venue_time_zone, own=await own_zone(session, organization, by))
+    before = (await last_lessons(session, [booking.student.id], viewer=by, before=booking.starts_at)).get(
+        booking.student.id
+    )
+    names = {str(person.id): person.name for person in await tenants.list_instructors(session)}
+    # Of what others did an instructor sees only what the booking itself says.
+    facts = await facts_about(session, "booking", booking.id, limit=200)
+    return render(
+        request,
+        "teach/lesson.html",
+        teach_page(request, booking.appointment_type.name, to_week()),
+        status_code=status_code,
+        **context,
+        history=history(facts, clocks, names=names),
+        before=last_time_words(before, clocks.shown) if before else None,
+        notes=[note_words(note, clocks) for note in booking.notes],
+        note_form=note_form or Form(),
+        problem=problem,
+        deleted=deleted,
+        attendance=attendance_choices(),
+        rules_passed=rules_passed(booking.overridden_rules),
+    )
+
+
+async def lesson_context(
+    request: AnyRequest,  # noqa: ARG001 - other portals look at the reader's browser
+    session: AsyncSession,
+    organization: OrganizationView,
+    booking: BookingView,
+    by: Member,
+) -> dict[str, Any]:
+    """Return what every page about one lesson shows of it, on the instructor's own clock."""
+    clocks = instructor_clocks(venue=booking.venue_time_zone, own=await own_zone(session, organization, by))
+    now = clock.now()
+    return {
+        "booking": booking,
+        "href": f"{LESSONS}/{booking.reference}",
+        "when": clocks.when(booking.starts_at, booking.ends_at),
+        "status": status_of(booking, clocks.shown),
+        "over": booking.ends_at <= now,
+        # Staff may cancel later than the student could; whoever does should know.
+        "past_cut_off": now > booking.cancel_until,
+        "student_initials": initials(booking.student.name),
+        "taught_by": None if booking.instructor.id == by.id else booking.instructor.name,
+        "class_href": f"{CLASSES}/{handle_of(booking.session_id, booking.appointment_type.name)}"
+        if booking.appointment_type.kind == "class"
+        else None,
+        "map_href": _map(booking),
+        "booked_at": clocks.moment(booking.booked_at),
+        "ended_at": clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
+        "approve_by": clocks.moment(booking.approve_by) if booking.approve_by else None,
+    }
+
+
+def _map(booking: BookingView) -> str | None:
+    if booking.location is not None:
+        return map_href(booking.location)
+    if booking.address:
+        where = quote_plus(f"{booking.address}, {booking.postcode}" if booking.postcode else booking.address)
+        return f"https://www.openstreetmap.org/search?query={where}"
+    return None
+
+
+class TaughtLessonPages(BookingChanges):
     """Lessons one teaches; admins see everybody's."""
 
-    path = "/teach/lessons"
-    include_in_schema = False
+    path = LESSONS
     dependencies = {"by": Provide(as_staff)}
+    desk = Desk(
+        path=LESSONS,
+        listed=to_week,
+        page=teach_page,
+        find=taught,
+        context=lesson_context,
+        draw=draw_lesson,
+    )
 
     @get("/{reference:str}")
     async def details(
@@ -42,17 +152,9 @@ class TaughtLessonPages(Controller):
         by: NamedDependency[Member],
         reference: FromPath[str],
     ) -> Response[Any]:
-        """Show the lesson with the student's address."""
-        booking = await _taught(session, reference, by=by)
-        return await _draw(
-            request,
-            session,
-            organization,
-            booking,
-            "teach/lesson.html",
-            booking.appointment_type.name,
-            by=by,
-        )
+        """Show the lesson with its student, what is written about it, and what was last time."""
+        booking = await taught(session, reference, by)
+        return await draw_lesson(request, session, organization, booking, by=by)
 
     @get("/{reference:str}/cancel")
     async def ask_to_cancel(
@@ -64,16 +166,16 @@ class TaughtLessonPages(Controller):
         reference: FromPath[str],
     ) -> Response[Any]:
         """Ask whether to cancel on the student's behalf."""
-        booking = await _taught(session, reference, by=by)
+        booking = await taught(session, reference, by)
         if not booking.can_cancel:
-            return redirect(request, f"/teach/lessons/{booking.reference}")
-        return await _draw(
+            return redirect(request, self.desk.href(booking))
+        return await self.desk.draw_under(
             request,
             session,
             organization,
             booking,
             "teach/cancel.html",
-            "Cancel this lesson?",
+            _(_CANCEL_TITLE),
             by=by,
             form=Form(),
         )
@@ -88,69 +190,22 @@ class TaughtLessonPages(Controller):
         reference: FromPath[str],
     ) -> Response[Any]:
         """Cancel it; the student is told, with the reason."""
-        booking = await _taught(session, reference, by=by)
+        booking = await taught(session, reference, by)
         refused = await cancel_by_form(request, session, booking, by=by)
         if refused is None:
             return redirect(
                 request,
-                f"/teach/lessons/{booking.reference}",
-                flash=f"The lesson is cancelled. {booking.student.name} will be told.",
+                self.desk.href(booking),
+                flash=_("The lesson is cancelled. {name} will be told.").format(name=booking.student.name),
             )
-        return await _draw(
+        return await self.desk.draw_under(
             request,
             session,
             organization,
             booking,
             "teach/cancel.html",
-            "Cancel this lesson?",
+            _(_CANCEL_TITLE),
             by=by,
             form=refused,
             status_code=refused.refused_status,
         )
-
-
-async def _taught(session: AsyncSession, reference: str, *, by: Member) -> BookingView:
-    """Return a lesson that ``by`` teaches or administers; raises NotFound for all others."""
-    booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
-    if by.role != "admin" and booking.instructor.id != by.id:
-        raise NotFound("There is no such lesson among those you teach.")
-    return booking
-
-
-async def _draw(
-    request: AnyRequest,
-    session: AsyncSession,
-    organization: OrganizationView,
-    booking: BookingView,
-    template: str,
-    title: str,
-    *,
-    by: Member,
-    status_code: int = 200,
-    **context: Any,
-) -> Response[Any]:
-    clocks = instructor_clocks(venue=booking.venue_time_zone, own=await own_zone(session, organization, by))
-    now = clock.now()
-    href = f"/teach/lessons/{booking.reference}"
-    trail = [{"label": "Lessons", "href": "/teach"}]
-    if template == "teach/cancel.html":
-        trail.append({"label": booking.appointment_type.name, "href": href})
-    return render(
-        request,
-        template,
-        page_context(request, title, portal="teach", nav=NAV, breadcrumb=trail),
-        status_code=status_code,
-        booking=booking,
-        href=href,
-        when=clocks.when(booking.starts_at, booking.ends_at),
-        status=status_of(booking, clocks.shown),
-        over=booking.ends_at <= now,
-        # Staff may cancel later than the student could; whoever does should know.
-        past_cut_off=now > booking.cancel_until,
-        student_initials=initials(booking.student.name),
-        taught_by=None if booking.instructor.id == by.id else booking.instructor.name,
-        map_href=map_href(booking.location) if booking.location else None,
-        booked_at=clocks.moment(booking.confirmed_at),
-        cancelled_at=clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
-        **context,
-    )

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.portals.pages import NavLink
+from coursecove.i18n import N_
+from coursecove.portals.pages import AnyRequest, NavLink, page_context
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import InstructorView, OrganizationView
 
 NAV = (
-    NavLink("Lessons", "/teach", "calendar-days"),
-    NavLink("Weekly hours", "/teach/hours", "clock", "Hours"),
-    NavLink("Profile", "/teach/profile", "user-round"),
+    NavLink(N_("Today"), "/teach", "sun"),
+    NavLink(N_("Week"), "/teach/week", "calendar-days"),
+    NavLink(N_("My types"), "/teach/types", "shapes", N_("Types")),
+    NavLink(N_("My hours"), "/teach/hours", "clock", N_("Hours")),
+    NavLink(N_("Profile"), "/teach/profile", "user-round"),
 )
+
+
+def teach_page(request: AnyRequest, title: str, *trail: tuple[str, str]) -> dict[str, Any]:
+    """Return the context of a page of this portal; ``trail`` are the pages above it, (label, address)."""
+    return page_context(
+        request,
+        title,
+        portal="teach",
+        nav=NAV,
+        breadcrumb=[{"label": label, "href": href} for label, href in trail],
+    )
 
 
 async def own_profile(session: AsyncSession, by: Member) -> InstructorView | None:

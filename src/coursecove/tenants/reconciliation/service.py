@@ -92,7 +92,7 @@ async def request_sync(resources: Resources, organization: OrganizationView, *, 
     Raises :class:`SyncTooSoon` within a minute of the last time, and while one
     is under way.  Tracks ``organization.sync_requested``.
     """
-    acting = Acting(clerk_user_id=by.clerk_user_id, member_id=str(by.id), role=by.role)
+    acting = Acting(clerk_user_id=by.clerk_user_id or "", member_id=str(by.id), role=by.role)
     async with resources.database.organization(organization.id, acting=acting) as session:
         track(
             session,
