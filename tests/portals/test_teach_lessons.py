@@ -9,7 +9,15 @@ import pytest
 from tests.conftest import ClientFor
 from tests.portals.reading import a_later_day, fields_of, links, text_of, times_of
 
-PAGES = ("/teach", "/teach/hours", "/teach/profile")
+PAGES = (
+    "/teach",
+    "/teach/week",
+    "/teach/types",
+    "/teach/hours",
+    "/teach/hours/dates",
+    "/teach/profile",
+    "/teach/sick",
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +45,21 @@ def test_the_teaching_portal_is_for_staff(client: ClientFor, path: str) -> None:
 def test_a_week_shows_the_lessons_of_its_days(client: ClientFor, lesson: str) -> None:
     year, week, _ = date.fromisoformat(a_later_day(weekday=3, weeks=3)).isocalendar()
     instructor = client("musicschool", "ida@harmony.example", cookie=True)
-    page = instructor.get(f"/teach?week={year}-W{week:02}")
+    page = instructor.get(f"/teach/week?week={year}-W{week:02}")
     assert lesson in links(page, "^/teach/lessons/")
     assert "Mia Okafor" in text_of(page)
-    assert lesson not in links(instructor.get(f"/teach?week={year}-W{week - 1:02}"), "^/teach/lessons/")
-    other = client("musicschool", "tomas@harmony.example", cookie=True).get(f"/teach?week={year}-W{week:02}")
+    assert lesson not in links(instructor.get(f"/teach/week?week={year}-W{week - 1:02}"), "^/teach/lessons/")
+    other = client("musicschool", "tomas@harmony.example", cookie=True).get(
+        f"/teach/week?week={year}-W{week:02}"
+    )
     assert lesson not in links(other, "^/teach/lessons/")
 
 
 @pytest.mark.parametrize("week", ["2026-W54", "0001-W01", "9999-W53", "next", "2026-W", "-W-1", "2026-W1x"])
-def test_a_week_that_does_not_exist_shows_the_coming_days(client: ClientFor, week: str) -> None:
-    page = client("musicschool", "ida@harmony.example", cookie=True).get("/teach", params={"week": week})
+def test_a_week_that_does_not_exist_shows_this_one(client: ClientFor, week: str) -> None:
+    page = client("musicschool", "ida@harmony.example", cookie=True).get("/teach/week", params={"week": week})
     assert page.status_code == 200
-    assert "Today, " in text_of(page)
+    assert "(today)" in text_of(page)
 
 
 def test_an_instructor_sees_who_comes_with_address_and_note(client: ClientFor, lesson: str) -> None:
