@@ -114,7 +114,9 @@ def test_the_whole_log_shows_no_id_and_no_json(clara: httpx.Client, musicschool:
     [
         ({"kind": "places"}, "the location", "appointment type"),
         ({"kind": "types"}, "added “Piano lesson”", "the location"),
-        ({"q": "kreuzberg"}, "Kreuzberg Hall", "Piano lesson"),
+        ({"q": "kreuzberg"}, "added the location “Kreuzberg Hall”", "added the location “Studio Linden”"),
+        # A lesson that takes place there is found by the name of the place, too.
+        ({"q": "kreuzberg"}, "booked “Piano lesson”", "added “Piano lesson”"),
         ({"q": "clara nothing-of-the-kind"}, "Nothing found", "Kreuzberg"),
         ({"from": "2001-01-01", "until": "2001-12-31"}, "Nothing found", "Kreuzberg"),
         ({"person": "nobody-aaaaaaaa"}, "Nothing found", "Kreuzberg"),
