@@ -9,6 +9,8 @@ from jinja2 import Environment
 from msgspec import Struct
 
 from coursecove.bookings.schemas import BookingView
+from coursecove.i18n import _
+from coursecove.notifications.mail_texts import MailWords, filled
 from coursecove.notifications.recipients import Part
 from coursecove.notifications.wording import moment_in_words, short_start, time_span
 from coursecove.templating import template_engine
@@ -30,6 +32,8 @@ class Notice(Struct, frozen=True):
     link: str
     zone: str
     other_zone: str | None
+    # What the school says in this kind of mail in its own words.
+    words: MailWords | None = None
 
 
 class Content(Struct, frozen=True):
@@ -42,7 +46,9 @@ class Content(Struct, frozen=True):
 
 def render(notice: Notice) -> Content:
     """Return the words of a notice; names and notes are escaped in HTML."""
-    booking, headline = notice.booking, subject(notice)
+    booking = notice.booking
+    words = filled(notice.words or MailWords(), placeholder_values(notice))
+    headline = words.subject or subject(notice)
     values = {
         "kind": notice.kind,
         "part": notice.part,
@@ -59,6 +65,8 @@ def render(notice: Notice) -> Content:
         "cancelled_by_you": booking.cancelled_by is not None
         and booking.cancelled_by.id == getattr(booking, notice.part).id,
         "subject": headline,
+        "opening": words.opening,
+        "closing": words.closing,
     }
     template = _TEMPLATES[notice.kind]
     return Content(
@@ -80,6 +88,23 @@ def subject(notice: Notice) -> str:
         ("confirmation", "instructor"): "New lesson",
     }.get((notice.kind, notice.part), "Cancelled")
     return f"{verb}: {what}, {start}"
+
+
+def placeholder_values(notice: Notice) -> dict[str, str]:
+    """Return what the placeholders of a school's words become."""
+    booking = notice.booking
+    place = booking.address
+    if booking.location is not None:
+        place = ", ".join(part for part in (booking.location.name, booking.location.address) if part)
+    return {
+        "student": booking.student.name,
+        "lesson": booking.appointment_type.name,
+        "instructor": booking.instructor.name,
+        "when": time_span(booking.starts_at, booking.ends_at, notice.zone),
+        "where": place or _("online"),
+        "school": notice.organization.name,
+        "reference": booking.reference,
+    }
 
 
 def readable_on(color: str) -> str:

@@ -21,6 +21,7 @@ from coursecove.config import Settings
 from coursecove.db.session import SYSTEM
 from coursecove.errors import NotFound
 from coursecove.jobs import job
+from coursecove.notifications.mail_texts import find_words
 from coursecove.notifications.messages import UnusableAddress, compose
 from coursecove.notifications.recipients import Part, zones_for
 from coursecove.notifications.rendering import Notice
@@ -126,6 +127,8 @@ async def _notice(session: AsyncSession, delivery: Row[Any], settings: Settings)
         link=f"{settings.origin(organization.slug)}/lessons/{booking.reference}",
         zone=zone,
         other_zone=other_zone,
+        # The school speaks to its students; colleagues read CourseCove's words.
+        words=await find_words(session, delivery.kind, organization.locale) if part == "student" else None,
     )
 
 

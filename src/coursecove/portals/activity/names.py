@@ -76,6 +76,8 @@ class Names:
                 return f"/admin/locations/{self.places[key][1]}"
             case "organization":
                 return "/admin/school"
+            case "mail_text":
+                return f"/admin/school/texts/{fact.data.get('kind', '')}"
             case "closure":
                 return "/admin/closures"
         return None

@@ -56,6 +56,7 @@ LABELS = {
     "instructor_ids": N_("Instructors"),
     "kind": N_("Kind"),
     "label": N_("Question"),
+    "language": N_("Language"),
     "languages": N_("Languages"),
     "locale": N_("Language"),
     "location_id": N_("Location"),
@@ -250,6 +251,7 @@ def _short(text: str) -> str:
 
 _SPEAKERS: dict[str, Callable[[str], str]] = {
     "attendance": attendance_word,
+    "language": lambda code: LANGUAGES.get(code, code),
     "languages": language_name,
     "locale": lambda code: LANGUAGES.get(code, code),
     "overridden_rules": rule_words,
