@@ -152,12 +152,17 @@ async def next_free_many(
     *,
     after: datetime,
     student_id: uuid.UUID | None = None,
+    instructor_id: uuid.UUID | None = None,
+    location_id: uuid.UUID | None = None,
 ) -> dict[uuid.UUID, SlotView | None]:
     """Return the first bookable time of each type, by the type's id.
 
     The number of queries depends neither on the types nor on who teaches them.
     """
-    questions = [Question(type=type, student_id=student_id) for type in types]  # noqa: A001
+    questions = [
+        Question(type=type, student_id=student_id, instructor_id=instructor_id, location_id=location_id)
+        for type in types  # noqa: A001
+    ]
     found = await _first_of_each(session, questions, after)
     return {question.type.id: view for question, view in zip(questions, found, strict=True)}
 

@@ -17,10 +17,10 @@ from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.admin.type_list import trail
 from coursecove.portals.forms import read_form
 from coursecove.portals.pages import redirect, render, viewer_zone
+from coursecove.portals.student.catalogue import type_card
 from coursecove.portals.student.choice import address as booking_address
 from coursecove.portals.student.choice import read_choice
 from coursecove.portals.student.flow import next_step
-from coursecove.portals.student.front import type_card
 from coursecove.portals.student.offering import offer_of
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.models import Member

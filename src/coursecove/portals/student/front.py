@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.appointments import service as appointments
-from coursecove.appointments.schemas import AppointmentTypeView, LocationView
+from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings import service as bookings
-from coursecove.formatting import initials, listed
+from coursecove.bookings.availability import next_free_many
+from coursecove.formatting import listed
 from coursecove.i18n import _, ngettext
 from coursecove.portals.lesson_words import lesson_card, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, render, viewer_zone
-from coursecove.portals.student.choice import address
-from coursecove.portals.student.flow import lengths_in_words
+from coursecove.portals.student.catalogue import next_words, read_filters, teacher_card, type_card
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import maybe_member
 from coursecove.tenants.models import Member
@@ -33,10 +33,21 @@ async def front(
 ) -> Response[Any]:
     """Say who the school is, what can be booked, who teaches and where; as many reads for any school."""
     types = await appointments.offered_types(session, viewer=viewer)
-    places = {place.id: place for place in await appointments.list_locations(session)}
+    every_place = {place.id: place for place in await appointments.list_locations(session)}
+    places = [place for place in every_place.values() if any(place.id in t.location_ids for t in types)]
     teachers = await tenants.instructors_by_id(
         session, {id_ for type_ in types for id_ in type_.instructor_ids}
     )
+    filters = read_filters(request.query_params, teachers.values(), places)
+    shown = filters.narrowed(types)
+    soonest = await next_free_many(
+        session,
+        shown,
+        after=clock.now(),
+        student_id=viewer.id if viewer else None,
+        **filters.asked,
+    )
+    zone = viewer_zone(request, organization.time_zone)
     page = page_context(
         request,
         organization.name,
@@ -48,9 +59,28 @@ async def front(
         "student/front.html",
         page,
         lead=_lead(types, list(teachers.values())),
-        types=[type_card(type_, teachers, places) for type_ in types],
-        teachers=[_teacher_card(teacher, types) for teacher in teachers.values()],
-        places=[place for place in places.values() if any(place.id in t.location_ids for t in types)],
+        types=[
+            type_card(
+                type_,
+                teachers,
+                every_place,
+                query=filters.query(type_),
+                next_free=next_words(
+                    type_,
+                    soonest.get(type_.id),
+                    filters,
+                    places=every_place,
+                    viewer_zone=zone,
+                    school_zone=organization.time_zone,
+                ),
+            )
+            for type_ in shown
+        ],
+        offers_nothing=not types,
+        filters=filters.fields(types, teachers.values(), places),
+        filtered=filters.any,
+        teachers=[teacher_card(teacher, types) for teacher in teachers.values()],
+        places=places,
         next_lesson=await _next_lesson(request, session, organization, viewer),
         is_admin=viewer is not None and viewer.role == "admin",
     )
@@ -98,58 +128,3 @@ def _lead(types: list[AppointmentTypeView], teachers: list[InstructorView]) -> s
     else:
         what = _("Private lessons and classes with {teachers}.")
     return what.format(teachers=who) + " " + _("Pick a lesson, then a time that suits you.")
-
-
-def type_card(
-    type_: AppointmentTypeView,
-    teachers: dict[Any, InstructorView],
-    places: dict[Any, LocationView],
-    *,
-    path: str | None = None,
-) -> dict[str, Any]:
-    """Return a type as its card on the front page shows it; ``path`` is where it leads instead of booking."""
-    taught_by = [teachers[id_] for id_ in type_.instructor_ids if id_ in teachers]
-    at = [places[id_].name for id_ in type_.location_ids if id_ in places]
-    where = at[0] if len(at) == 1 else ngettext("1 place", "{count} places", len(at)).format(count=len(at))
-    if type_.location_mode == "online":
-        where = _("Online")
-    elif type_.location_mode == "students_place":
-        where = _("At your place")
-    elif not at:
-        where = ""
-    return {
-        "href": address(type_.slug, {"key": type_.link_key}, path=path),
-        "name": type_.name,
-        "description": type_.description,
-        "color": type_.color,
-        "lengths": lengths_in_words(type_),
-        "price_cents": type_.price_cents,
-        "currency": type_.currency,
-        "where_icon": {"online": "video", "students_place": "house"}.get(type_.location_mode, "map-pin"),
-        "where": where,
-        "seats": type_.capacity if type_.kind == "class" else None,
-        "needs_approval": type_.requires_approval,
-        # Only staff see what is shared by link on the front page.
-        "seen_by": {"members": _("For members"), "link": _("By link only")}.get(type_.visibility),
-        "bookable": bool(taught_by) or type_.kind == "class",
-        "teachers": [
-            {"name": t.name, "initials": initials(t.name), "image_url": t.image_url} for t in taught_by
-        ],
-    }
-
-
-def _teacher_card(teacher: InstructorView, types: list[AppointmentTypeView]) -> dict[str, Any]:
-    return {
-        "name": teacher.name,
-        "initials": initials(teacher.name),
-        "image_url": teacher.image_url,
-        "bio": teacher.bio,
-        "teaches": [
-            {
-                "name": type_.name,
-                "href": address(type_.slug, {"with": teacher.slug, "key": type_.link_key}),
-            }
-            for type_ in types
-            if teacher.id in type_.instructor_ids
-        ],
-    }
