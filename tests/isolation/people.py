@@ -144,6 +144,43 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             "values (%s, 'Suburb of the matrix', '{99}', 5) returning id",
             school.organization_id,
         )
+        (class_type_id,) = _one(
+            connection,
+            "insert into appointment_types (organization_id, slug, name, color, kind, duration_minutes, "
+            "capacity, location_mode, minimum_notice_minutes, horizon_days, cancellation_notice_minutes, "
+            "published_at) values (%s, 'choir-of-the-matrix', 'Choir of the matrix', '#0f766e', 'class', 45, "
+            "9, 'in_person', 0, 60, 0, now()) returning id",
+            school.organization_id,
+        )
+        connection.execute(
+            "insert into appointment_type_locations (organization_id, appointment_type_id, location_id) "
+            "values (%s, %s, %s)",
+            [school.organization_id, class_type_id, booking[4]],
+        )
+        connection.execute(
+            "insert into qualifications (organization_id, appointment_type_id, member_id) values (%s, %s, %s)",
+            [school.organization_id, class_type_id, school.members[teacher]],
+        )
+        (class_id,) = _one(
+            connection,
+            "insert into sessions (organization_id, id, appointment_type_id, instructor_id, location_id, "
+            "starts_at, ends_at, blocked_from, blocked_until, capacity, scheduled_by_id) values (%s, "
+            "gen_random_uuid(), %s, %s, %s, '2031-04-01T10:00Z', '2031-04-01T10:45Z', '2031-04-01T10:00Z', "
+            "'2031-04-01T10:45Z', 9, %s) returning id",
+            school.organization_id,
+            class_type_id,
+            school.members[teacher],
+            booking[4],
+            school.members[teacher],
+        )
+        (note_id,) = _one(
+            connection,
+            "insert into lesson_notes (organization_id, id, booking_id, author_id, body) "
+            "values (%s, gen_random_uuid(), %s, %s, 'A note of the matrix') returning id",
+            school.organization_id,
+            booking[0],
+            school.members[teacher],
+        )
         (picture_id,) = _one(
             connection,
             "insert into pictures (organization_id, media_type, content, digest, uploaded_by_id) "
@@ -169,6 +206,10 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         question_id=question_id,
         room_id=room_id,
         zone_id=zone_id,
+        class_id=class_id,
+        class_type_id=class_type_id,
+        class_handle=handle_of(class_id, "Choir of the matrix"),
+        note_id=note_id,
         digest=picture_id.hex,
     )
 

@@ -48,6 +48,11 @@ class Things:
     question_id: uuid.UUID
     room_id: uuid.UUID
     zone_id: uuid.UUID
+    # A class on the calendar, with the type it is of, and its name in addresses.
+    class_id: uuid.UUID
+    class_type_id: uuid.UUID
+    class_handle: str
+    note_id: uuid.UUID
     digest: str
     closure_slug: str
     time_off_code: str
@@ -75,6 +80,10 @@ def like_nothing(things: Things) -> Things:
         question_id=uuid.uuid4(),
         room_id=uuid.uuid4(),
         zone_id=uuid.uuid4(),
+        class_id=uuid.uuid4(),
+        class_type_id=uuid.uuid4(),
+        class_handle=things.class_handle.rpartition("-")[0] + "-aaaaaaaa",
+        note_id=uuid.uuid4(),
         digest=uuid.uuid4().hex,
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
@@ -86,24 +95,26 @@ def like_nothing(things: Things) -> Things:
     )
 
 
-#: Which thing a path parameter names; slugs are told apart by what stands before them.
+#: Which thing a path parameter names; slugs and handles are told apart by what stands before them.
 _SLUGS = {
     "/book/": "type_slug",
     "/admin/types/": "type_slug",
     "/admin/locations/": "location_slug",
     "/admin/closures/": "closure_slug",
 }
+_HANDLES = {"/teach/classes/": "class_handle"}
 _PARAMETERS = {
     "member_id": "member_id",
     "type_id": "type_id",
     "location_id": "location_id",
     "booking_id": "booking_id",
     "reference": "reference",
-    "handle": "handle",
     "closure_id": "closure_id",
     "question_id": "question_id",
     "room_id": "room_id",
     "zone_id": "zone_id",
+    "class_id": "class_id",
+    "note_id": "note_id",
     "digest": "digest",
     "invitation_id": "invitation_id",
     "time_off_id": "time_off_id",
@@ -119,6 +130,8 @@ def filled(path: str, things: Things) -> tuple[str, list[str]]:
         name, _, after = rest.partition("}")
         if name == "slug":
             name = next(thing for prefix, thing in _SLUGS.items() if before.startswith(prefix))
+        elif name == "handle":
+            name = next((thing for prefix, thing in _HANDLES.items() if before.startswith(prefix)), name)
         else:
             name = _PARAMETERS[name]
         value = str(getattr(things, name))
@@ -207,6 +220,19 @@ def _booking(things: Things) -> dict[str, Any]:
         "instructor_id": str(things.member_id),
         "location_id": str(things.location_id),
         "student_id": str(things.student_id),
+    }
+
+
+def _class(things: Things) -> dict[str, Any]:
+    return {
+        "appointment_type_id": str(things.class_type_id),
+        "instructor_id": str(things.member_id),
+        "location_id": str(things.location_id),
+        # One of its own whenever it is asked for.
+        "starts_at": [
+            (datetime(2031, 5, 5, 12, tzinfo=UTC) + timedelta(days=secrets.randbelow(300))).isoformat()
+        ],
+        "override_rules": True,
     }
 
 
@@ -355,6 +381,32 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/bookings": Route("members", json=_booking),
     "GET /api/v1/bookings/{booking_id}": Route("members"),
     "POST /api/v1/bookings/{booking_id}/cancellation": Route("members", json=_nothing),
+    "POST /api/v1/bookings/{booking_id}/rescheduling": Route(
+        "members",
+        json=lambda things: {
+            "starts_at": "2030-01-07T11:00:00Z",
+            "instructor_id": str(things.member_id),
+            "location_id": str(things.location_id),
+        },
+    ),
+    # Refused with 409: the lesson of the matrix is no request.
+    "POST /api/v1/bookings/{booking_id}/approval": Route("staff"),
+    "POST /api/v1/bookings/{booking_id}/declining": Route("staff", json=_nothing),
+    # Refused with 409: it has not begun.
+    "PUT /api/v1/bookings/{booking_id}/attendance": Route("staff", json=lambda _: {"attendance": "present"}),
+    "GET /api/v1/bookings/{booking_id}/notes": Route("members"),
+    "POST /api/v1/bookings/{booking_id}/notes": Route("staff", json=lambda _: {"body": "Bars 13 to 15."}),
+    "PATCH /api/v1/bookings/{booking_id}/notes/{note_id}": Route("staff", json=lambda _: {"shared": True}),
+    "DELETE /api/v1/bookings/{booking_id}/notes/{note_id}": Route("staff"),
+    "GET /api/v1/classes": Route("everyone"),
+    "POST /api/v1/classes": Route("staff", json=_class),
+    "GET /api/v1/classes/{class_id}": Route("everyone"),
+    "POST /api/v1/classes/{class_id}/cancellation": Route("staff", json=_nothing),
+    "GET /api/v1/calendar": Route("staff"),
+    "GET /api/v1/instructors/{member_id}/substitutes": Route("staff"),
+    "POST /api/v1/handovers": Route(
+        "staff", json=lambda things: {"lessons": [{"session_id": str(things.class_id)}]}
+    ),
     "GET /api/v1": Route("everyone"),
     "GET /api/v1/openapi.json": Route("everyone"),
     "GET /api/v1/docs": Route("everyone"),
@@ -395,6 +447,10 @@ ROUTES: dict[str, Route] = {
     "POST /teach/lessons/{reference}/move": Route("staff", form=lambda _: {"time": "2031-01-07T10:00Z"}),
     "GET /teach/lessons/{reference}/notes": Route("staff"),
     "POST /teach/lessons/{reference}/notes": Route("staff", form=lambda _: {"body": "Bars 13 to 15."}),
+    "GET /teach/classes/{handle}": Route("staff"),
+    "POST /teach/classes/{handle}/attendance": Route("staff", form=lambda _: {"everybody": "present"}),
+    "GET /teach/classes/{handle}/cancel": Route("staff"),
+    "POST /teach/classes/{handle}/cancel": Route("staff", form=_nothing),
     "GET /teach/hours": Route("staff"),
     "POST /teach/hours": Route("staff", form=_hours_form),
     "GET /teach/hours/dates": Route("staff"),
@@ -428,6 +484,7 @@ ROUTES: dict[str, Route] = {
             "GET /admin/people",
             "GET /admin/people/invite",
             "GET /admin/people/{handle}",
+            "GET /admin/people/{handle}/sick",
             "GET /admin/people/{handle}/deactivation",
             "GET /admin/people/{handle}/hours",
             "GET /admin/people/{handle}/lessons",
@@ -497,6 +554,10 @@ ROUTES: dict[str, Route] = {
     "POST /admin/people/{handle}/profile": Route("admins", form=lambda _: {"bio": "Teaches."}),
     "POST /admin/people/{handle}/qualifications": Route(
         "admins", form=lambda things: {"appointment_type_ids": [things.type_slug]}
+    ),
+    # So many days ahead nobody has a lesson to hand over.
+    "POST /admin/people/{handle}/sick": Route(
+        "admins", form=lambda things: {"from": things.on_date, "until": things.on_date}
     ),
     "POST /admin/people/{handle}/role": Route("admins", form=lambda _: {"role": "instructor"}),
     "POST /admin/school": Route("admins", form=lambda _: {"name": "Stillwater Yoga"}),

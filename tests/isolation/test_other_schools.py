@@ -106,6 +106,8 @@ def _thing_for(name: str, things: Things) -> str:
         "location_id": "location_id",
         "location_ids": "location_id",
         "student_id": "student_id",
+        "session_id": "class_id",
+        "room_id": "room_id",
     }[name]
     return str(getattr(things, fitting))
 
@@ -175,7 +177,8 @@ def test_ids_of_another_school_inside_a_request_are_like_no_ids(
 
 
 def _values(things: Things) -> list[str]:
-    return [str(value) for value in (things.member_id, things.student_id, things.type_id, things.location_id)]
+    named = ("member_id", "student_id", "type_id", "location_id", "class_id", "room_id")
+    return [str(getattr(things, name)) for name in named]
 
 
 def test_a_body_that_names_an_organization_is_refused(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from litestar import Controller, Response, get, post
@@ -12,10 +11,17 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service
 from coursecove.bookings.availability import available_slots
+from coursecove.bookings.calendar_controllers import (
+    CalendarController,
+    HandoverController,
+    SubstituteController,
+)
+from coursecove.bookings.change_controllers import BookingChangeController, NoteController
+from coursecove.bookings.class_controllers import ClassController
+from coursecove.bookings.moments import WindowFrom, WindowUntil, instant_in, window_in
 from coursecove.bookings.schemas import (
     BookingCancel,
     BookingCreate,
@@ -24,15 +30,11 @@ from coursecove.bookings.schemas import (
     BookingView,
     SlotList,
 )
-from coursecove.errors import Invalid, NotFound
+from coursecove.errors import NotFound
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards
 from coursecove.tenants.guards import AnyRequest
 from coursecove.tenants.models import Member
-
-LONGEST_WINDOW = timedelta(days=62)
-_USUAL_WINDOW = timedelta(days=7)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d\D")
 
 
 class AvailabilityController(Controller):
@@ -55,40 +57,28 @@ class AvailabilityController(Controller):
         appointment_type_id: FromQuery[uuid.UUID],
         instructor_id: FromQuery[uuid.UUID | None] = None,
         location_id: FromQuery[uuid.UUID | None] = None,
-        from_: Annotated[
-            datetime | None,
-            QueryParameter(name="from", description="With an offset; default now."),
-        ] = None,
-        until: Annotated[
-            datetime | None,
-            QueryParameter(
-                name="until",
-                description="With an offset, exclusive, at most 62 days on; default 7 days on.",
-            ),
-        ] = None,
+        duration_minutes: FromQuery[int | None] = None,
+        from_: WindowFrom = None,
+        until: WindowUntil = None,
     ) -> SlotList:
         """Return the times that can be booked, with everybody who is free at each; anybody may ask.
 
-        Somebody signed in is not offered the times of their own lessons.
+        Of a class it lists the sessions on the calendar that have seats left.  Somebody
+        signed in is not offered the times of their own lessons.
         """
         found = await appointments.get_type(session, appointment_type_id)
         staff = viewer is not None and viewer.role != "student"
         if found.archived_at or not (found.published_at or staff):
             # The words of the service for an unknown id: a draft is not to be guessed at.
             raise NotFound("There is no such appointment type at this school.")
-        start = _instant(request, "from", from_) or clock.now()
-        try:
-            end = _instant(request, "until", until) or start + _USUAL_WINDOW
-        except OverflowError:
-            raise Invalid(fields={"from": "Choose a time within the calendar."}) from None
-        if end - start > LONGEST_WINDOW:
-            raise Invalid(fields={"until": "Ask for 62 days at most."})
+        start, end = window_in(request, from_, until)
         return SlotList(
             await available_slots(
                 session,
                 found,
                 instructor_id=instructor_id,
                 location_id=location_id,
+                duration_minutes=duration_minutes,
                 from_=start,
                 until=end,
                 student_id=viewer.id if viewer else None,
@@ -136,8 +126,8 @@ class BookingController(Controller):
             instructor_id=instructor_id,
             appointment_type_id=appointment_type_id,
             status=status,
-            from_=_instant(request, "from", from_),
-            until=_instant(request, "until", until),
+            from_=instant_in(request, "from", from_),
+            until=instant_in(request, "until", until),
             search=search,
             order=order,
             page=page,
@@ -202,12 +192,13 @@ class BookingController(Controller):
         )
 
 
-API_CONTROLLERS = [AvailabilityController, BookingController]
-
-
-def _instant(request: AnyRequest, field: str, moment: datetime | None) -> datetime | None:
-    # In an address, msgspec takes a bare number for seconds since 1970 too; the documentation does not.
-    written = all(_DATE.match(text) for text in request.query_params.getall(field, []))
-    if moment is not None and (moment.tzinfo is None or not written):
-        raise Invalid(fields={field: "Give date, time and offset, as in 2026-12-01T09:00:00+01:00."})
-    return moment
+API_CONTROLLERS = [
+    AvailabilityController,
+    BookingController,
+    BookingChangeController,
+    NoteController,
+    ClassController,
+    CalendarController,
+    SubstituteController,
+    HandoverController,
+]

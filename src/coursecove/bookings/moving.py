@@ -31,6 +31,7 @@ from coursecove.bookings.requests import (
     Request,
     check_place,
     check_qualified,
+    check_session,
     checked_duration,
     checked_instant,
 )
@@ -140,6 +141,7 @@ async def _checked(
     here = view.location.id if view.location else None
     location_id = data.location_id or (here if here in type_.location_ids else None)
     check_qualified(type_, data.instructor_id)
+    await check_session(session, type_, data.session_id)
     if not in_class:
         await check_place(session, type_, location_id=location_id, room_id=data.room_id)
     duration = checked_duration(type_, data.duration_minutes, present=view.duration_minutes)

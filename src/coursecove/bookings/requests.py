@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
@@ -20,6 +21,11 @@ from coursecove.i18n import _
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
 from coursecove.text import one_line
+
+_IS_CLASS = text("""
+select true from sessions
+where id = :session_id and appointment_type_id = :type_id and scheduled_by_id is not null
+""")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,7 @@ async def checked(session: AsyncSession, data: BookingCreate, *, by: Member) -> 
             raise Forbidden(_("Instructors book their own lessons only."))
         instructor_id = by.id
     check_qualified(type_, instructor_id)
+    await check_session(session, type_, data.session_id)
     await check_place(session, type_, location_id=data.location_id, room_id=data.room_id)
     address, postcode, travel_minutes = await _students_place(session, type_, data)
     answers = appointments.check_answers(type_.questions, data.answers, complete=not for_another)
@@ -142,6 +149,20 @@ async def check_place(
         rooms = await appointments.list_rooms(session, location_ids=places) if places else []
         if room_id not in {room.id for room in rooms}:
             raise Invalid(fields={"room_id": _("Choose a room of the place where the lesson is.")})
+
+
+async def check_session(
+    session: AsyncSession, type_: AppointmentTypeView, session_id: uuid.UUID | None
+) -> None:
+    """Raise Invalid at ``session_id`` unless it is a class of this type on the calendar."""
+    if session_id is None:
+        return
+    found = type_.kind == "class" and await session.scalar(
+        _IS_CLASS, {"session_id": session_id, "type_id": type_.id}
+    )
+    if not found:
+        message = _("Choose a time at which {type} is on the calendar.").format(type=type_.name)
+        raise Invalid(fields={"session_id": message})
 
 
 async def hold_what_is_counted(session: AsyncSession, request: Request) -> None:

@@ -1,0 +1,50 @@
+"""Instants and windows as they stand in the addresses of the API."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from litestar.params import QueryParameter
+
+from coursecove import clock
+from coursecove.errors import Invalid
+from coursecove.tenants.guards import AnyRequest
+
+LONGEST_WINDOW = timedelta(days=62)
+USUAL_WINDOW = timedelta(days=7)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\D")
+
+WindowFrom = Annotated[
+    datetime | None,
+    QueryParameter(name="from", description="With an offset; default now."),
+]
+WindowUntil = Annotated[
+    datetime | None,
+    QueryParameter(
+        name="until",
+        description="With an offset, exclusive, at most 62 days on; default 7 days on.",
+    ),
+]
+
+
+def instant_in(request: AnyRequest, field: str, moment: datetime | None) -> datetime | None:
+    """Return an instant of the address as it was read; raises Invalid at ``field`` without an offset."""
+    # In an address, msgspec takes a bare number for seconds since 1970 too; the documentation does not.
+    written = all(_DATE.match(text) for text in request.query_params.getall(field, []))
+    if moment is not None and (moment.tzinfo is None or not written):
+        raise Invalid(fields={field: "Give date, time and offset, as in 2026-12-01T09:00:00+01:00."})
+    return moment
+
+
+def window_in(request: AnyRequest, from_: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    """Return the window an address asks for, the next 7 days by default; raises Invalid past 62 days."""
+    start = instant_in(request, "from", from_) or clock.now()
+    try:
+        end = instant_in(request, "until", until) or start + USUAL_WINDOW
+    except OverflowError:
+        raise Invalid(fields={"from": "Choose a time within the calendar."}) from None
+    if end - start > LONGEST_WINDOW:
+        raise Invalid(fields={"until": "Ask for 62 days at most."})
+    return start, end
