@@ -2,7 +2,8 @@
 
 for (const form of document.querySelectorAll("form[data-choosing]")) {
   const all = form.querySelector("[data-choose-all]");
-  const boxes = [...form.querySelectorAll('tbody input[type="checkbox"]')];
+  // Where rows have forms of their own the boxes stand outside, and belong by their form attribute.
+  const boxes = [...form.elements].filter((field) => field.matches('tbody input[type="checkbox"]'));
   if (!all || !boxes.length) continue;
   const show = () => {
     const chosen = boxes.filter((box) => box.checked).length;
@@ -12,7 +13,7 @@ for (const form of document.querySelectorAll("form[data-choosing]")) {
   all.addEventListener("change", () => {
     for (const box of boxes) box.checked = all.checked;
   });
-  form.addEventListener("change", (event) => event.target !== all && show());
+  for (const box of boxes) box.addEventListener("change", show);
   // A browser that goes back remembers what was ticked.
   addEventListener("pageshow", show);
 }

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from litestar.routes import HTTPRoute
 
 from coursecove.app import CourseCove
+from coursecove.tenants.handles import handle_of
 
 Audience = Literal["everyone", "guests", "members", "staff", "admins"]
 #: "guests" are people who are signed in, members of the school or not.
@@ -60,6 +61,19 @@ class Things:
     invitation_id: str = "orginv_2ofTheMatrix"
     # Far from everything that is planned; the same at every school.
     on_date: str = "2031-01-07"
+
+    # As they stand in addresses; the words in front of the code are for readers only.
+    @property
+    def question(self) -> str:
+        return handle_of(self.question_id, "")
+
+    @property
+    def room(self) -> str:
+        return handle_of(self.room_id, "")
+
+    @property
+    def zone(self) -> str:
+        return handle_of(self.zone_id, "")
 
 
 def like_nothing(things: Things) -> Things:
@@ -111,6 +125,9 @@ _PARAMETERS = {
     "reference": "reference",
     "closure_id": "closure_id",
     "question_id": "question_id",
+    "question": "question",
+    "room": "room",
+    "zone": "zone",
     "room_id": "room_id",
     "zone_id": "zone_id",
     "class_id": "class_id",
@@ -498,6 +515,12 @@ ROUTES: dict[str, Route] = {
             "GET /admin/types/new",
             "GET /admin/types/{slug}",
             "GET /admin/types/{slug}/archive",
+            # Of a type that nobody needs a link for; a conflict, said on a page.
+            "GET /admin/types/{slug}/link",
+            "GET /admin/types/{slug}/preview",
+            "GET /admin/types/{slug}/questions",
+            "GET /admin/types/{slug}/questions/new",
+            "GET /admin/types/{slug}/questions/{question}",
         ),
         Route("admins"),
     ),
@@ -512,6 +535,10 @@ ROUTES: dict[str, Route] = {
             "POST /admin/school/sync",
             "POST /admin/types/{slug}/archive",
             "POST /admin/types/{slug}/restore",
+            "POST /admin/types/{slug}/duplicate",
+            "POST /admin/types/{slug}/link",
+            "POST /admin/types/{slug}/questions/{question}/archive",
+            "POST /admin/types/{slug}/questions/{question}/restore",
         ),
         Route("admins", form=_nothing),
     ),
@@ -571,6 +598,18 @@ ROUTES: dict[str, Route] = {
     "POST /teach/profile/photo/removal": Route("staff", form=_nothing),
     "POST /admin/types/new": Route("admins", form=_type_form),
     "POST /admin/types/{slug}": Route("admins", form=_type_form),
+    # Published again by the form above.
+    "POST /admin/types/bulk": Route(
+        "admins", form=lambda things: {"action": "unpublish", "types": [things.type_slug]}
+    ),
+    "POST /admin/types/{slug}/move": Route("admins", form=lambda _: {"to": "down"}),
+    "POST /admin/types/{slug}/questions/new": Route(
+        "admins", form=lambda _: {"kind": "short_text", "label": "What is the matrix?"}
+    ),
+    "POST /admin/types/{slug}/questions/{question}": Route(
+        "admins", form=lambda _: {"kind": "yes_no", "label": "Is this the matrix, really?"}
+    ),
+    "POST /admin/types/{slug}/questions/{question}/move": Route("admins", form=lambda _: {"to": "up"}),
 }
 
 

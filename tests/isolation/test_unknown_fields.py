@@ -30,7 +30,7 @@ OWN = {
 }
 #: Forms that are right but may come too late: the lesson is cancelled by then, the hour is none of the
 #: teacher's, the only place is needed.
-MAY_CONFLICT = ("/cancel", "/book/", "/bookings/new", "/locations/{slug}/archive")
+MAY_CONFLICT = ("/cancel", "/book/", "/bookings/new", "/locations/{slug}/archive", "/types/{slug}/link")
 
 
 def _role(route: str) -> str:

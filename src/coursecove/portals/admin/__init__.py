@@ -23,6 +23,9 @@ from coursecove.portals.admin.person import PersonPages
 from coursecove.portals.admin.school import SchoolPages
 from coursecove.portals.admin.synchronization import synchronize
 from coursecove.portals.admin.teaching import TeachingPages
+from coursecove.portals.admin.type_list import TypeListPages
+from coursecove.portals.admin.type_preview import PreviewPages
+from coursecove.portals.admin.type_questions import QuestionPages
 
 HANDLERS: list[Any] = [
     overview,
@@ -32,6 +35,9 @@ HANDLERS: list[Any] = [
     AdminBookingChanges,
     AdminMovePages,
     TypePages,
+    TypeListPages,
+    PreviewPages,
+    QuestionPages,
     LocationPages,
     LocationHoursPages,
     ClosurePages,

@@ -14,10 +14,12 @@ from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.appointments.writing import one_at_a_time
 from coursecove.i18n import _
 from coursecove.portals import staleness
+from coursecove.portals.activity import Entry, history_of
 from coursecove.portals.admin.inputs import unit_options
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.admin.type_form import (
     FIELDS,
+    HINTS,
     LABELS,
     LISTS,
     WORDS,
@@ -30,9 +32,10 @@ from coursecove.portals.admin.type_form import (
     stored_values,
     words,
 )
-from coursecove.portals.admin.type_list import shelf_href, trail
+from coursecove.portals.admin.type_list import PATH, shelf_href, tabs_of, trail
+from coursecove.portals.admin.type_preview import link_of
 from coursecove.portals.forms import Form, attempt, read_form
-from coursecove.portals.pages import redirect, render
+from coursecove.portals.pages import Undo, redirect, render
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -99,7 +102,14 @@ class TypePages(Controller):
         """Show the type as it is stored."""
         type_ = await appointments.get_type_by_slug(session, slug)
         choices = await choices_of(session)
-        return _form(request, staleness.drawn(stored_values(type_, choices)), choices, organization, type_)
+        return _form(
+            request,
+            staleness.drawn(stored_values(type_, choices)),
+            choices,
+            organization,
+            type_,
+            history=await history_of(session, "appointment_type", type_.id),
+        )
 
     @post("/{slug:str}", status_code=200)
     async def save(
@@ -188,7 +198,12 @@ class TypePages(Controller):
         await read_form(request, fields=())
         type_ = await appointments.get_type_by_slug(session, slug)
         await appointments.archive_type(session, type_.id, by=by)
-        return redirect(request, "/admin/types", flash=_("{name} is archived.").format(name=type_.name))
+        return redirect(
+            request,
+            PATH,
+            flash=_("{name} is archived.").format(name=type_.name),
+            undo=Undo(f"{PATH}/{type_.slug}/restore", []),
+        )
 
     @post("/{slug:str}/restore", status_code=200)
     async def restore(
@@ -217,6 +232,12 @@ def _names(choices: Choices) -> dict[str, dict[str, str]]:
     }
 
 
+def _cards(field: str) -> list[dict[str, str]]:
+    """Return the choices of a field, each with a line that says what it means."""
+    hints = HINTS[field]
+    return [{"value": value, "label": _(word), "hint": _(hints[value])} for value, word in WORDS[field].items()]
+
+
 def _form(
     request: AnyRequest,
     form: Form,
@@ -224,6 +245,7 @@ def _form(
     organization: OrganizationView,
     type_: AppointmentTypeView | None = None,
     *,
+    history: list[Entry] | None = None,
     status_code: int = 200,
 ) -> Response[Any]:
     title = type_.name if type_ else _("New appointment type")
@@ -235,7 +257,13 @@ def _form(
         form=form,
         type=type_,
         labels={name: _(label) for name, label in LABELS.items()},
-        words={name: {value: _(word) for value, word in known.items()} for name, known in WORDS.items()},
+        tabs=tabs_of(type_, "rules") if type_ else None,
+        link=link_of(request, type_.slug, type_.link_key) if type_ and type_.link_key else None,
+        history=history or [],
+        kind_options=_cards("kind"),
+        mode_options=_cards("location_mode"),
+        visibility_options=_cards("visibility"),
+        published_options=_cards("published"),
         open_folds=open_folds(form.values, form.errors),
         action=f"/admin/types/{type_.slug}" if type_ else "/admin/types/new",
         currency=organization.currency,

@@ -134,10 +134,10 @@ POLICIES = Part(
     words={"self_enrolment": _who_may_join},
     messages={
         "self_enrolment": N_("Choose who may join."),
-        "default_minimum_notice_minutes": N_("At most 60 days."),
-        "default_cancellation_notice_minutes": N_("At most 60 days."),
-        "default_reschedule_notice_minutes": N_("At most 60 days."),
-        "default_travel_minutes": N_("At most 120 minutes."),
+        "default_minimum_notice_minutes": N_("Enter 0 up to 60 days."),
+        "default_cancellation_notice_minutes": N_("Enter 0 up to 60 days."),
+        "default_reschedule_notice_minutes": N_("Enter 0 up to 60 days."),
+        "default_travel_minutes": N_("Enter 0 to 120 minutes."),
     },
 )
 

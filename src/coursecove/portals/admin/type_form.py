@@ -103,6 +103,27 @@ WORDS = {
     "visibility": {"public": N_("Everybody"), "members": N_("Members"), "link": N_("By link only")},
     "published": {"yes": N_("Published"), "no": N_("Draft")},
 }
+#: What a choice means, in a line under it.
+HINTS = {
+    "kind": {
+        "private": N_("One student, in the free hours of whoever teaches."),
+        "class": N_("Several students. You put it on the calendar."),
+    },
+    "location_mode": {
+        "in_person": N_("At one of your locations."),
+        "online": N_("By the instructor’s meeting link."),
+        "students_place": N_("The instructor comes to them."),
+    },
+    "visibility": {
+        "public": N_("On your page, for visitors too."),
+        "members": N_("Students who are signed in."),
+        "link": N_("Whoever you give its link to."),
+    },
+    "published": {
+        "yes": N_("It can be booked."),
+        "no": N_("Only admins and instructors see it."),
+    },
+}
 _MESSAGES = {
     "color": N_("Choose a colour."),
     "kind": N_("Choose a private lesson or a class."),

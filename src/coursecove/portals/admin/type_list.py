@@ -13,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeUpdate, AppointmentTypeView
 from coursecove.errors import Invalid
+from coursecove.formatting import number as spelled
 from coursecove.i18n import N_, _, ngettext
 from coursecove.portals.admin.navigation import address, admin_page, last_page, page_number, pages_of
-from coursecove.portals.admin.type_form import Choices, choices_of
+from coursecove.portals.admin.type_filters import TypeFilters, columns_of
+from coursecove.portals.admin.type_form import WORDS, Choices, choices_of
 from coursecove.portals.forms import Form, attempt, read_form
-from coursecove.portals.pages import redirect, render
+from coursecove.portals.pages import Undo, redirect, render
 from coursecove.portals.student.flow import lengths_in_words
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.models import Member
@@ -32,6 +34,20 @@ _BULK = {
     "drafts": ("publish", "archive"),
     "archived": ("restore",),
 }
+_ACTIONS = {
+    "publish": (N_("Publish"), "circle-check"),
+    "unpublish": (N_("Make drafts"), "file-text"),
+    "archive": (N_("Archive"), "archive"),
+    "restore": (N_("Restore"), "archive-restore"),
+}
+# What takes it back, and on which shelf that is then pressed.
+_UNDONE_BY = {
+    "publish": ("unpublish", "published"),
+    "unpublish": ("publish", "drafts"),
+    "archive": ("restore", "archived"),
+}
+# A toast travels in a cookie, where the addresses of more would not fit.
+_MOST_UNDONE = 20
 
 
 class TypeListPages(Controller):
@@ -87,7 +103,7 @@ class TypeListPages(Controller):
         values = await read_form(request, fields=("action", "show"), lists=("types",))
         shown, action = _shelf(values.get("show", "")), values.get("action", "")
 
-        async def verb() -> int:
+        async def verb() -> list[AppointmentTypeView]:
             types = await appointments.list_types(session, include_unpublished=True, include_archived=True)
             by_slug = {type_.slug: type_ for type_ in types if shelf_of(type_) == shown}
             chosen = [by_slug[slug] for slug in dict.fromkeys(values["types"]) if slug in by_slug]
@@ -97,13 +113,14 @@ class TypeListPages(Controller):
                 raise Invalid(_("Choose what is to be done with them."))
             for type_ in chosen:
                 await _do(session, action, type_, by=by)
-            return len(chosen)
+            return chosen
 
-        done, refused = await attempt(session, Form(values), verb)
+        touched, refused = await attempt(session, Form(values), verb)
         if refused is not None:
             return await _page(
                 request, session, shown, problem=refused.problem, chosen=values["types"], status_code=422
             )
+        done = len(touched)
         said = {
             "publish": ngettext("{count} draft is published.", "{count} drafts are published.", done),
             "unpublish": ngettext("{count} lesson is a draft now.", "{count} lessons are drafts now.", done),
@@ -111,7 +128,9 @@ class TypeListPages(Controller):
             "restore": ngettext("{count} lesson is back.", "{count} lessons are back.", done),
         }[action]
         query = {"show": None if shown == "published" else shown}
-        return redirect(request, address(PATH, query), flash=said.format(count=done))
+        return redirect(
+            request, address(PATH, query), flash=said.format(count=done), undo=_undo(action, touched)
+        )
 
 
 def shelf_of(type_: AppointmentTypeView) -> str:
@@ -129,6 +148,20 @@ def trail(type_: AppointmentTypeView | None = None) -> tuple[tuple[str, str], ..
     """Return the ancestors of a page about types, or about one type."""
     whole = ((_("Appointment types"), PATH),)
     return (*whole, (type_.name, f"{PATH}/{type_.slug}")) if type_ else whole
+
+
+def tabs_of(type_: AppointmentTypeView, current: str) -> list[dict[str, Any]]:
+    """Return the pages about one type; ``current`` is "rules" or "questions"."""
+    href = f"{PATH}/{type_.slug}"
+    return [
+        {"label": _("Rules"), "href": href, "current": current == "rules"},
+        {
+            "label": _("Questions"),
+            "href": f"{href}/questions",
+            "current": current == "questions",
+            "badge": len(type_.questions),
+        },
+    ]
 
 
 def neighbours(ids: Sequence[Any], index: int, to: str | None) -> list[Any] | None:
@@ -155,6 +188,14 @@ async def _do(session: AsyncSession, action: str, type_: AppointmentTypeView, *,
         raise Invalid(text) from None
 
 
+def _undo(action: str, types: Sequence[AppointmentTypeView]) -> Undo | None:
+    """Return the form that takes back what was done with several; none where it is too much for a toast."""
+    if action not in _UNDONE_BY or len(types) > _MOST_UNDONE:
+        return None
+    back, shelf = _UNDONE_BY[action]
+    return Undo(f"{PATH}/bulk", [("action", back), ("show", shelf), *(("types", t.slug) for t in types)])
+
+
 async def _page(
     request: AnyRequest,
     session: AsyncSession,
@@ -170,11 +211,12 @@ async def _page(
     for type_ in types:
         shelves[shelf_of(type_)].append(type_)
     choices = await choices_of(session)
-    search = request.query_params.get("q", "").strip()[:100]
-    found = [type_ for type_ in shelves[shown] if search.casefold() in type_.name.casefold()]
+    filters = TypeFilters.read(request.query_params)
+    found = filters.applied(shelves[shown], choices)
     number = min(page_number(request.query_params.get("page", "")), last_page(len(found), PAGE_SIZE))
     first = (number - 1) * PAGE_SIZE
-    query = {"show": None if shown == "published" else shown, "q": search or None}
+    shelf_query = {"show": None if shown == "published" else shown}
+    query = {**shelf_query, **filters.query}
     picked = set(chosen)
     return render(
         request,
@@ -183,8 +225,13 @@ async def _page(
         status_code=status_code,
         shown=shown,
         problem=problem,
-        search=search,
-        clear_href=address(PATH, {"show": query["show"]}) if search else None,
+        filters=filters,
+        narrowed=filters.narrowed,
+        clear_href=address(PATH, {**shelf_query, "sort": filters.sort or None}) if filters.narrowed else None,
+        kind_options=[{"value": kind, "label": _(word)} for kind, word in WORDS["kind"].items()],
+        place_options=choices.place_options,
+        teacher_options=[{"value": t.handle, "label": t.name} for t in choices.teachers if t.teaches],
+        columns=columns_of(PATH, query, filters.sort),
         rows=[
             _row(
                 type_,
@@ -195,9 +242,15 @@ async def _page(
             )
             for index, type_ in list(enumerate(found))[first : first + PAGE_SIZE]
         ],
-        # What is found is not all there is, so that up and down would mean something else.
-        movable=shown != "archived" and not search and len(found) > 1,
-        bulk=_BULK[shown],
+        # What is found, or sorted otherwise, is not the order there is: up and down would mean something else.
+        movable=shown != "archived" and not filters.narrowed and not filters.sort and len(found) > 1,
+        bulk=[
+            {"value": action, "label": _(_ACTIONS[action][0]), "icon": _ACTIONS[action][1]}
+            for action in _BULK[shown]
+        ],
+        total=ngettext("{count} appointment type", "{count} appointment types", len(found)).format(
+            count=spelled(len(found))
+        ),
         any_types=bool(types),
         pages=pages_of(PATH, query, page=number, page_size=PAGE_SIZE, total=len(found)),
         tabs=[

@@ -17,7 +17,7 @@ from coursecove.errors import NotFound
 from coursecove.i18n import N_, _
 from coursecove.portals import staleness
 from coursecove.portals.admin.navigation import admin_page
-from coursecove.portals.admin.type_list import neighbours, trail
+from coursecove.portals.admin.type_list import neighbours, tabs_of, trail
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.pages import redirect, render
 from coursecove.tenants.guards import as_admin
@@ -65,6 +65,7 @@ class QuestionPages(Controller):
             "admin/questions.html",
             admin_page(request, _("Questions of {name}").format(name=type_.name), *trail(type_)),
             type=type_,
+            tabs=tabs_of(type_, "questions"),
             base=_base(type_),
             rows=[
                 {**_row(type_, question), "first": index == 0, "last": index + 1 == len(asked)}
