@@ -285,6 +285,8 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/organization": Route("everyone"),
     "PATCH /api/v1/organization": Route("admins", json=lambda _: {"name": "Stillwater Yoga"}),
     "GET /api/v1/me": Route("members"),
+    "GET /api/v1/me/preferences": Route("members"),
+    "PATCH /api/v1/me/preferences": Route("members", json=lambda _: {"reminder_minutes": [120]}),
     "GET /api/v1/members": Route("admins"),
     "GET /api/v1/members/{member_id}": Route("admins"),
     "PATCH /api/v1/members/{member_id}": Route("admins", json=lambda _: {"role": "instructor"}),

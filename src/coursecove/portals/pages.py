@@ -87,9 +87,16 @@ def static_version() -> str:
 
 
 def viewer_zone(request: AnyRequest, default: str) -> str:
-    """Return the zone the person's browser said it is in, or ``default``."""
+    """Return the zone the person chose, else the one their browser said it is in, else ``default``."""
+    if chosen := request.scope["state"].get("chosen_zone"):
+        return str(chosen)
+    return browser_zone(request) or default
+
+
+def browser_zone(request: AnyRequest) -> str | None:
+    """Return the zone the person's browser said it is in, if it did."""
     zone = request.cookies.get(_own_cookie(request, "tz"), "").replace("%2F", "/")
-    return zone if zone in _ZONES else default
+    return zone if zone in _ZONES else None
 
 
 def _portals(member: MemberView, current: str) -> list[dict[str, Any]]:

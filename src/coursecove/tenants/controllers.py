@@ -22,6 +22,8 @@ from coursecove.tenants.schemas import (
     MemberView,
     OrganizationUpdate,
     OrganizationView,
+    PreferencesUpdate,
+    PreferencesView,
     Role,
 )
 
@@ -46,6 +48,7 @@ class OrganizationOut(Struct, frozen=True):
     default_cancellation_notice_minutes: int
     default_reschedule_notice_minutes: int
     default_travel_minutes: int
+    reminder_minutes: list[int]
 
 
 class PictureUpload(Struct, forbid_unknown_fields=True):
@@ -144,6 +147,23 @@ class MeController(Controller):
     async def get_me(self, by: NamedDependency[Member]) -> MemberView:
         """Return who the token belongs to, as a member of this school."""
         return service.member_view(by)
+
+    @get("/preferences", operation_id="get_my_preferences", summary="One's preferences")
+    async def get_preferences(
+        self, session: NamedDependency[AsyncSession], by: NamedDependency[Member]
+    ) -> PreferencesView:
+        """Return how the signed-in member wants to read and be written to; null: as the school does it."""
+        return await service.get_preferences(session, by.id)
+
+    @patch("/preferences", operation_id="update_my_preferences", summary="Change one's preferences")
+    async def update_preferences(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        data: JSONBody[PreferencesUpdate],
+    ) -> PreferencesView:
+        """Change zone, language, reminders (minutes before a lesson) or notices of clock changes."""
+        return await service.update_preferences(session, data, by=by)
 
 
 class MemberController(Controller):

@@ -19,7 +19,7 @@ from coursecove.i18n import _
 from coursecove.identity.authentication import SignedIn, SignedOut
 from coursecove.tenants.errors import Deactivated, NotAMember
 from coursecove.tenants.models import Member
-from coursecove.tenants.service import is_deactivated, member_view, recognise
+from coursecove.tenants.service import is_deactivated, member_view, recognise_with_zone
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -35,10 +35,11 @@ async def maybe_member(request: AnyRequest, session: NamedDependency[AsyncSessio
     identity = identity_of(request)
     if isinstance(identity, SignedOut):
         return None
-    member = await recognise(session, identity.claims.user_id)
+    member, zone = await recognise_with_zone(session, identity.claims.user_id)
     # For the layout, which shows who is signed in on error pages too. A view, because a failed
     # write takes every row that was read out of reach.
     request.scope["state"]["member"] = member_view(member) if member else None
+    request.scope["state"]["chosen_zone"] = zone
     return member
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, case, func, select, text
+from sqlalchemy import ColumnElement, Select, Text, case, column, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
@@ -50,11 +50,18 @@ def member_view(member: Member) -> MemberView:
 
 
 # The policies of personal tables learn who is asking from the same query, and
-# let it see its own row by the token's subject.
-_RECOGNISE = text("""
-select members.*, set_config('app.member_id', id::text, true), set_config('app.member_role', role, true)
-from members where clerk_user_id = :clerk_user_id and removed_at is null and deactivated_at is null
-""")
+# let it see its own row by the token's subject.  The zone somebody chose comes
+# along; it is looked for once it is set who is asking, hence the two steps.
+_CHOSEN_ZONE = column("chosen_zone", Text)
+_RECOGNISED = text("""
+with me as materialized (
+  select members.*, set_config('app.member_id', id::text, true) as set_id,
+    set_config('app.member_role', role, true) as set_role
+  from members where clerk_user_id = :clerk_user_id and removed_at is null and deactivated_at is null
+)
+select me.*, (select time_zone from preferences where member_id = me.id) as chosen_zone from me
+""").columns(_CHOSEN_ZONE, **{named.key: named.type for named in Member.__table__.columns})
+_RECOGNISE = select(Member, _CHOSEN_ZONE).from_statement(_RECOGNISED)
 
 
 async def recognise(session: AsyncSession, clerk_user_id: str) -> Member | None:
@@ -63,12 +70,17 @@ async def recognise(session: AsyncSession, clerk_user_id: str) -> Member | None:
     None when they do not belong here (any more) or are shut out; the unit of
     work stays nobody's then.
     """
-    member: Member | None = await session.scalar(
-        select(Member).from_statement(_RECOGNISE), {"clerk_user_id": clerk_user_id}
-    )
-    if member is not None:
-        acting_as_member(session, member.id, member.role)
-    return member
+    return (await recognise_with_zone(session, clerk_user_id))[0]
+
+
+async def recognise_with_zone(session: AsyncSession, clerk_user_id: str) -> tuple[Member | None, str | None]:
+    """Return the same as :func:`recognise`, and the zone they chose to read times in, if they did."""
+    row = (await session.execute(_RECOGNISE, {"clerk_user_id": clerk_user_id})).one_or_none()
+    if row is None:
+        return None, None
+    member: Member = row[0]
+    acting_as_member(session, member.id, member.role)
+    return member, row[1]
 
 
 async def is_deactivated(session: AsyncSession, clerk_user_id: str) -> bool:

@@ -109,6 +109,8 @@ class Preferences(OrganizationKey, Base):
 
     member_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     time_zone: Mapped[str | None]
+    # Where their device was when they last booked; counts until they choose a zone.
+    seen_time_zone: Mapped[str | None]
     locale: Mapped[str | None]
     reminder_minutes: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     clock_change_notices: Mapped[bool] = mapped_column(default=True)

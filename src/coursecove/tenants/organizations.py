@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.errors import Invalid, NotFound
 from coursecove.events import track
+from coursecove.formatting import listed, notice
 from coursecove.i18n import LANGUAGES, _
 from coursecove.tenants.models import Member, Organization
 from coursecove.tenants.pictures import forget_unused_pictures, picture_url, save_picture
-from coursecove.tenants.schemas import OrganizationUpdate, OrganizationView
+from coursecove.tenants.schemas import MOST_REMINDERS, REMINDERS, OrganizationUpdate, OrganizationView
 from coursecove.text import is_storable
 
 # Some systems add names that mean nothing elsewhere ("localtime", "Factory").
@@ -24,8 +26,28 @@ _ZONES = frozenset(zone for zone in available_timezones() if "/" in zone or zone
 
 def check_time_zone(name: str, *, field: str = "time_zone") -> None:
     """Raise :class:`Invalid` at ``field`` unless ``name`` is a zone of the IANA database."""
-    if name not in _ZONES:
-        raise Invalid(fields={field: _("Choose a time zone such as Europe/Berlin.")})
+    problem = time_zone_problem(name)
+    if problem:
+        raise Invalid(fields={field: problem})
+
+
+def time_zone_problem(name: str) -> str | None:
+    """Return what is wrong with a zone's name, or None."""
+    return None if name in _ZONES else _("Choose a time zone such as Europe/Berlin.")
+
+
+def reminder_problem(minutes: Collection[int]) -> str | None:
+    """Return what is wrong with how long before a lesson somebody is reminded, or None."""
+    if any(one not in REMINDERS for one in minutes):
+        return _("Choose among {choices}.").format(choices=listed([notice(one) for one in REMINDERS]))
+    if len(set(minutes)) > MOST_REMINDERS:
+        return _("Choose at most {count}.").format(count=MOST_REMINDERS)
+    return None
+
+
+def tidy_reminders(minutes: Collection[int]) -> list[int]:
+    """Return each once, the earliest reminder first."""
+    return sorted(set(minutes), reverse=True)
 
 
 def organization_view(organization: Organization) -> OrganizationView:
@@ -46,6 +68,7 @@ def organization_view(organization: Organization) -> OrganizationView:
         default_cancellation_notice_minutes=organization.default_cancellation_notice_minutes,
         default_reschedule_notice_minutes=organization.default_reschedule_notice_minutes,
         default_travel_minutes=organization.default_travel_minutes,
+        reminder_minutes=list(organization.reminder_minutes),
     )
 
 
@@ -64,8 +87,10 @@ def _check(changes: OrganizationUpdate) -> None:
     problems: dict[str, str] = {}
     if changes.name is not UNSET and not changes.name.strip():
         problems["name"] = _("This is needed.")
-    if changes.time_zone is not UNSET and changes.time_zone not in _ZONES:
-        problems["time_zone"] = _("Choose a time zone such as Europe/Berlin.")
+    if changes.time_zone is not UNSET and (problem := time_zone_problem(changes.time_zone)):
+        problems["time_zone"] = problem
+    if changes.reminder_minutes is not UNSET and (problem := reminder_problem(changes.reminder_minutes)):
+        problems["reminder_minutes"] = problem
     if changes.locale is not UNSET and changes.locale not in LANGUAGES:
         problems["locale"] = _("Choose one of these languages: {languages}.").format(
             languages=", ".join(LANGUAGES.values())
@@ -93,6 +118,8 @@ async def update_organization(
     changed = {}
     for name in changes.__struct_fields__:
         value = getattr(changes, name)
+        if isinstance(value, list):
+            value = tidy_reminders(value)
         if value is not UNSET and value != getattr(organization, name):
             changed[name] = {"from": getattr(organization, name), "to": value}
             setattr(organization, name, value)

@@ -9,6 +9,10 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Role = Literal["admin", "instructor", "student"]
+#: How long before a lesson somebody can be reminded, in minutes.
+REMINDERS = (15, 30, 60, 120, 240, 480, 1440, 2880, 4320, 10080)
+MOST_REMINDERS = 4
+Reminders = Annotated[list[int], Meta(max_length=MOST_REMINDERS)]
 #: Up to sixty days.
 Notice = Annotated[int, Meta(ge=0, le=86_400)]
 
@@ -35,6 +39,8 @@ class OrganizationView(Struct, frozen=True):
     default_reschedule_notice_minutes: int = 1440
     # Of a way to a student's place in no travel zone.
     default_travel_minutes: int = 30
+    # How long before a lesson its people are reminded, unless they chose otherwise; empty: not at all.
+    reminder_minutes: list[int] = []
 
 
 class MemberView(Struct, frozen=True):
@@ -105,3 +111,27 @@ class OrganizationUpdate(Struct, forbid_unknown_fields=True):
     default_cancellation_notice_minutes: Notice | UnsetType = UNSET
     default_reschedule_notice_minutes: Notice | UnsetType = UNSET
     default_travel_minutes: Annotated[int, Meta(ge=0, le=120)] | UnsetType = UNSET
+    # Of the offered ones (a day and two hours before, for instance); empty: no reminders.
+    reminder_minutes: Reminders | UnsetType = UNSET
+
+
+class PreferencesView(Struct, frozen=True, kw_only=True):
+    """How somebody wants to read and be written to; null: as the school does it."""
+
+    time_zone: str | None
+    locale: str | None
+    # Empty: no reminders.
+    reminder_minutes: list[int] | None
+    # Whether they are told when a lesson moves on their clock because clocks change somewhere.
+    clock_change_notices: bool
+    # Where their device was when they last booked; counts while no zone is chosen.
+    seen_time_zone: str | None
+
+
+class PreferencesUpdate(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Changes to one's own preferences; what is left out stays, null means as the school does it."""
+
+    time_zone: Annotated[str, Meta(max_length=64)] | UnsetType | None = UNSET
+    locale: Annotated[str, Meta(max_length=16)] | UnsetType | None = UNSET
+    reminder_minutes: Reminders | UnsetType | None = UNSET
+    clock_change_notices: bool | UnsetType = UNSET

@@ -29,6 +29,7 @@ from coursecove.tenants.members import (
     members_by_id,
     reactivate_member,
     recognise,
+    recognise_with_zone,
 )
 from coursecove.tenants.organizations import (
     check_time_zone,
@@ -39,8 +40,18 @@ from coursecove.tenants.organizations import (
     update_organization,
 )
 from coursecove.tenants.pictures import PictureView, find_picture, picture_url, save_picture
+from coursecove.tenants.preferences import (
+    AS_THE_SCHOOL,
+    get_preferences,
+    note_time_zone,
+    preferences_of,
+    reading_zone,
+    stop_mail,
+    update_preferences,
+)
 
 __all__ = [
+    "AS_THE_SCHOOL",
     "MemberOrder",
     "MemberPage",
     "MemberStatus",
@@ -54,21 +65,28 @@ __all__ = [
     "get_instructor",
     "get_member",
     "get_organization",
+    "get_preferences",
     "instructors_by_id",
     "is_deactivated",
     "list_instructors",
     "list_members",
     "member_view",
     "members_by_id",
+    "note_time_zone",
     "organization_view",
     "picture_url",
+    "preferences_of",
     "reactivate_member",
+    "reading_zone",
     "recognise",
+    "recognise_with_zone",
     "remove_logo",
     "remove_photo",
     "save_picture",
     "set_logo",
     "set_photo",
+    "stop_mail",
     "update_instructor_profile",
     "update_organization",
+    "update_preferences",
 ]

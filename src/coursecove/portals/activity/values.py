@@ -79,6 +79,7 @@ LABELS = {
     "published": N_("Published"),
     "published_at": N_("Published"),
     "reason": N_("Reason"),
+    "reminder_minutes": N_("Reminders"),
     "required": N_("Needed"),
     "requires_approval": N_("Approval needed"),
     "reschedule_notice_minutes": N_("Moving until"),
@@ -252,6 +253,7 @@ def _short(text: str) -> str:
 _SPEAKERS: dict[str, Callable[[str], str]] = {
     "attendance": attendance_word,
     "language": lambda code: LANGUAGES.get(code, code),
+    "reminder_minutes": lambda minutes: _("{span} before").format(span=formatting.notice(int(minutes))),
     "languages": language_name,
     "locale": lambda code: LANGUAGES.get(code, code),
     "overridden_rules": rule_words,

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import i18n
 from coursecove.errors import Invalid
-from coursecove.formatting import initials, zone_name
+from coursecove.formatting import initials, notice, zone_name
 from coursecove.i18n import LANGUAGES, N_, _
 from coursecove.portals import staleness
 from coursecove.portals.admin.colour_words import colour_words
@@ -23,6 +23,7 @@ from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.admin.synchronization import sync_words
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.pages import redirect, render
+from coursecove.portals.reminders import reminder_options
 from coursecove.portals.teach.profile import uploaded_photo, zone_options
 from coursecove.portals.uploads import MAX_FORM_BYTES, read_picture
 from coursecove.tenants import service as tenants
@@ -61,13 +62,15 @@ class Part:
     labels: Mapping[str, str]
     #: Further fields that the form has, such as the units of spans.
     more: tuple[str, ...] = ()
+    #: Those of the fields that hold several values.
+    lists: tuple[str, ...] = ()
     words: Mapping[str, staleness.Words] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[str, ...]:
         """What the form sends."""
-        return (*self.labels, *self.more, *staleness.FIELDS)
+        return (*(name for name in self.labels if name not in self.lists), *self.more, *staleness.FIELDS)
 
     def values(self, stored: OrganizationView) -> dict[str, Any]:
         """Return what the form shows."""
@@ -76,6 +79,8 @@ class Part:
             value = getattr(stored, name)
             if name in _NOTICES:
                 values[name], values[f"{name}_unit"] = spoken_span(value)
+            elif name in self.lists:
+                values[name] = [str(one) for one in value]
             else:
                 values[name] = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
         return values
@@ -129,15 +134,18 @@ POLICIES = Part(
         "default_cancellation_notice_minutes": N_("Cancelling until"),
         "default_reschedule_notice_minutes": N_("Moving until"),
         "default_travel_minutes": N_("Way to a student"),
+        "reminder_minutes": N_("Reminders"),
     },
     more=tuple(f"{name}_unit" for name in _NOTICES),
-    words={"self_enrolment": _who_may_join},
+    lists=("reminder_minutes",),
+    words={"self_enrolment": _who_may_join, "reminder_minutes": lambda minutes: notice(int(minutes))},
     messages={
         "self_enrolment": N_("Choose who may join."),
         "default_minimum_notice_minutes": N_("Enter 0 up to 60 days."),
         "default_cancellation_notice_minutes": N_("Enter 0 up to 60 days."),
         "default_reschedule_notice_minutes": N_("Enter 0 up to 60 days."),
         "default_travel_minutes": N_("Enter 0 to 120 minutes."),
+        "reminder_minutes": N_("Choose at most four."),
     },
 )
 
@@ -287,7 +295,7 @@ async def _show(
 async def _save(
     request: AnyRequest, session: AsyncSession, organization: OrganizationView, part: Part, *, by: Member
 ) -> Response[Any]:
-    form = Form(await read_form(request, fields=part.fields))
+    form = Form(await read_form(request, fields=part.fields, lists=part.lists))
 
     async def stored() -> dict[str, Any]:
         return part.values(await tenants.get_organization(session, locked=True))
@@ -345,7 +353,7 @@ async def _draw(
             "picture_error": picture_error,
         }
     else:
-        context = {"units": unit_options()}
+        context = {"units": unit_options(), "reminders": reminder_options()}
     return render(
         request,
         part.template,

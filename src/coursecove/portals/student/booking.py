@@ -18,11 +18,12 @@ from coursecove.db.session import discard
 from coursecove.errors import Conflict, CourseCoveError, Invalid
 from coursecove.i18n import _
 from coursecove.portals.forms import read_form
-from coursecove.portals.pages import redirect, viewer_zone
+from coursecove.portals.pages import browser_zone, redirect, viewer_zone
 from coursecove.portals.student.choice import BOOKING_FIELDS, Choice, Offer, read_choice
 from coursecove.portals.student.flow import next_step, refused
 from coursecove.portals.student.intake import ADDRESS_FIELDS, answer_name, answers_in
 from coursecove.portals.student.offering import offer_of
+from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_member, maybe_member
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -85,6 +86,8 @@ class BookingPages(Controller):
                 raise
             await discard(session)
             return await refused(request, session, choice, error, values=values, by=by)
+        if zone := browser_zone(request):
+            await tenants.note_time_zone(session, zone, by=by)
         when = choice.clocks.when(booking.starts_at, booking.ends_at)
         said = _("Booked: {when}.") if booking.status == "confirmed" else _("You asked for {when}.")
         return redirect(
