@@ -76,6 +76,8 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(target)) menu.open = false;
   }
   target.closest("[data-copy]") && copy(target.closest("[data-copy]"));
+  // Whoever sits down here next is not shown what was typed.
+  if (target.closest("[data-clerk-sign-out]")) sessionStorage.clear();
 });
 
 document.addEventListener("keydown", (event) => {
@@ -196,6 +198,9 @@ document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   announceFlash(document);
   const target = ctx.target?.isConnected ? ctx.target : document.getElementById(ctx.target?.id);
+  // What narrows the page one looks at keeps the focus, and the page stays where it is.
+  const kept = ctx.sourceElement?.hasAttribute?.("data-keep-focus") && document.getElementById(ctx.sourceElement.id);
+  if (kept) return kept.focus({ preventScroll: true });
   const wanted = target?.querySelector("[data-focus], [autofocus], [aria-invalid=true]");
   if (wanted) wanted.focus();
   else if (document.activeElement === document.body && ctx.focusedId) document.getElementById(ctx.focusedId)?.focus();

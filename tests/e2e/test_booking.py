@@ -17,13 +17,21 @@ from tests.e2e.conftest import DESKTOP, House, OpenContext, choose_person, sign_
 pytestmark = pytest.mark.browser
 
 
-def choose_a_free_time(page: Page, *, teacher: str = "Ida Berg", day: int = 1, nth: int = 0) -> str:
-    """Go from a type's first step to its last one; returns the label of the chosen time."""
-    page.get_by_role("link", name=re.compile(teacher)).click()
-    expect(page.get_by_role("heading", name="Choose a time")).to_be_visible()
-    days = page.locator("#days a, [data-day-picker] a, .day-picker a")
-    days.nth(day).click()
+def choose_a_day(page: Page, nth: int) -> None:
+    """Press a marked day of the month after the one that opens: near a month's end that one has few."""
+    shown = page.locator("#days-month").inner_text()
+    page.get_by_role("link", name="Next month").click()
+    expect(page.locator("#days-month")).not_to_have_text(shown)
+    page.locator("[data-day-picker] td a").nth(nth).click()
+    expect(page.locator("[data-day-picker] td a[aria-current]")).to_be_visible()
     expect(page.locator("#time-heading")).not_to_contain_text("Choose a day")
+
+
+def choose_a_free_time(page: Page, *, teacher: str = "Ida Berg", day: int = 1, nth: int = 0) -> str:
+    """Go from the calendar of a type to its last step; returns the label of the chosen time."""
+    page.locator(".chip", has_text=teacher).click()
+    expect(page.locator(".chip[aria-current]", has_text=teacher)).to_be_focused()
+    choose_a_day(page, day)
     times = page.locator("section[aria-labelledby='time-heading'] a")
     label = times.nth(nth).inner_text().split("\n")[0]
     times.nth(nth).click()
@@ -39,7 +47,7 @@ def test_a_visitor_picks_a_time_signs_in_and_books_it_on_a_phone(house: House, v
     page.get_by_role("link", name=re.compile("Violin lesson")).first.click()
     # One teacher only, so that step is skipped.
     expect(page.get_by_role("heading", name="Choose a time")).to_be_visible()
-    page.locator(".day-picker a, #days a").nth(2).click()
+    choose_a_day(page, 2)
     page.locator("section[aria-labelledby='time-heading'] a").first.click()
     page.get_by_role("link", name="Sign in and book").click()
     choose_person(page, "Leo Lindqvist")
@@ -90,8 +98,7 @@ def test_the_loser_of_a_race_sees_the_nearest_free_times(house: House, visit: Op
     sign_in(first, house, "Mia Okafor")
     sign_in(second, house, "Priya Nair")
     first.goto(f"{house.origin()}/book/guitar-lesson")
-    first.locator(".day-picker a, #days a").nth(3).click()
-    expect(first.locator("#time-heading")).not_to_contain_text("Choose a day")
+    choose_a_day(first, 3)
     first.locator("section[aria-labelledby='time-heading'] a").nth(2).click()
     expect(first.get_by_role("button", name="Book this lesson")).to_be_visible()
     second.goto(first.url)
@@ -116,7 +123,7 @@ def test_a_new_person_signs_up_joins_the_school_and_books(house: House, visit: O
     page.get_by_label("E-mail").fill("nina@example.com")
     page.get_by_role("button", name="Create account").click()
     page.get_by_role("button", name="Join Harmony Music School").click()
-    expect(page.get_by_role("heading", name="Choose your teacher")).to_be_visible()
+    expect(page.get_by_role("heading", name="Choose a time")).to_be_visible()
     choose_a_free_time(page)
     page.get_by_role("button", name="Book this lesson").click()
     page.wait_for_url(re.compile(r"/lessons/[0-9A-Z]{4}-[0-9A-Z]{4}"))
@@ -130,7 +137,7 @@ def test_booking_works_without_javascript(house: House, visit: OpenContext) -> N
     page = visit(java_script_enabled=False, storage_state=context.storage_state()).new_page()
     page.goto(house.origin("yoga"))
     page.get_by_role("link", name=re.compile("Breathing at your desk")).first.click()
-    page.locator(".day-picker a, #days a").nth(1).click()
+    choose_a_day(page, 1)
     page.locator("section[aria-labelledby='time-heading'] a").nth(4).click()
     page.get_by_role("button", name="Book this lesson").click()
     page.wait_for_url(re.compile(r"/lessons/[0-9A-Z]{4}-[0-9A-Z]{4}"))
@@ -155,9 +162,14 @@ def test_booking_works_with_the_keyboard_alone(house: House, visit: OpenContext)
     tab_to("Physics online")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Choose a time")).to_be_visible()
-    page.locator(".day-picker a, #days a").nth(1).focus()
+    tab_to("Next month")
     page.keyboard.press("Enter")
-    expect(page.locator("#time-heading")).not_to_contain_text("Choose a day")
+    expect(page.get_by_role("link", name="Previous month")).to_be_visible()
+    # The focus is at the new month; the arrows walk over its free days.
+    tab_to(r"^\d+$")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#time-heading")).to_be_focused()
     tab_to(r"^\d\d:\d\d")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Book this lesson")).to_be_visible()
@@ -189,7 +201,7 @@ def test_a_form_whose_session_has_ended_is_sent_again_and_loses_nothing(
     # The token is gone, as after a minute; the scripts that would renew it in time are gone too.
     context.clear_cookies(name="__session")
     context.route(re.compile(r"/static/js/clerk\.js"), lambda route: route.continue_())
-    page.evaluate("document.querySelector('main form').submit()")
+    page.evaluate("document.getElementById('f-bio').form.submit()")
     page.wait_for_url(re.compile(r"/teach/profile"))
     expect(page.get_by_label("About you")).to_have_value("Still here after a long break.")
     page.goto(f"{house.origin()}/teach/profile")

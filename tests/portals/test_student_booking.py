@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+import re
+from datetime import datetime
 
 import httpx
 
+from coursecove.formatting import local
 from tests.conftest import ClientFor
 from tests.factories.world import School
 from tests.portals.reading import (
@@ -19,6 +22,17 @@ from tests.portals.reading import (
 )
 
 MONDAY, TUESDAY, SUNDAY = 1, 2, 7
+
+
+def read(href: str) -> datetime:
+    """Return the instant an address of a time names."""
+    return datetime.fromisoformat(fields_of(href)["time"])
+
+
+def days_of(page: httpx.Response) -> list[str]:
+    """Return the links to the marked days of the month that is shown."""
+    table = page.text.partition("data-day-picker")[2].partition("</table>")[0]
+    return links(httpx.Response(200, text=table), r"[?&]day=")
 
 
 def day_page(
@@ -35,15 +49,68 @@ def confirm_and_book(student: httpx.Client, href: str, **more: str) -> httpx.Res
     return student.post(href.partition("?")[0], data={**hidden_fields(page), **more})
 
 
-def test_a_lesson_with_several_teachers_asks_for_one_and_one_with_a_single_teacher_does_not(
-    client: ClientFor,
-) -> None:
+def test_whoever_teaches_is_chosen_beside_the_calendar_and_nobody_is_asked_first(client: ClientFor) -> None:
     visitor = client("musicschool", cookie=True)
     page = visitor.get("/book/piano-lesson")
-    assert "Choose your teacher" in text_of(page)
-    assert links(page, "with=anyone") == ["/book/piano-lesson?with=anyone"]
-    assert links(page, "with=tomas-rey") == ["/book/piano-lesson?with=tomas-rey"]
-    assert "Choose a time" in text_of(visitor.get("/book/violin-lesson"))
+    assert "Choose a time" in text_of(page)
+    assert times_of(page)
+    assert re.search(
+        r'<a class="chip"[^>]*href="/book/piano-lesson\?with=anyone"[^>]*aria-current="true"', page.text
+    )
+    with_tomas = links(page, r"\?with=tomas-rey$")[0]
+    assert all(fields_of(href)["with"] == "tomas-rey" for href in times_of(visitor.get(with_tomas)))
+    # Where there is one teacher there is nothing to choose.
+    violin = visitor.get("/book/violin-lesson")
+    assert "With Ida Berg" in text_of(violin)
+    assert not links(violin, "with=anyone")
+
+
+def test_a_student_meets_the_teacher_they_know_first(client: ClientFor) -> None:
+    student = client("musicschool", "priya@example.com", cookie=True)
+    href = times_of(day_page(student, weekday=TUESDAY, weeks=7, with_="tomas-rey"))[0]
+    assert confirm_and_book(student, href).status_code == 303
+    page = student.get("/book/piano-lesson")
+    assert {fields_of(href)["with"] for href in times_of(page)} == {"tomas-rey"}
+    # Said otherwise, it is otherwise.
+    assert {fields_of(href)["with"] for href in times_of(student.get("/book/piano-lesson?with=anyone"))} == {
+        "anyone"
+    }
+
+
+def test_the_times_are_narrowed_to_a_time_of_day_and_so_are_the_days(client: ClientFor) -> None:
+    visitor = client("musicschool", cookie=True)
+    whole = day_page(visitor, weekday=MONDAY, weeks=3)
+    [evening] = links(whole, r"[?&]at=evening")
+    narrowed = visitor.get(evening)
+    hours = {local(read(href), "Europe/Berlin").hour for href in times_of(narrowed)}
+    assert hours
+    assert min(hours) >= 17
+    # On another day one stays in the evening, and only days with a free evening are marked.
+    days = days_of(narrowed)
+    assert all(fields_of(href)["at"] == "evening" for href in days)
+    assert {fields_of(href)["day"] for href in days} < {fields_of(href)["day"] for href in days_of(whole)}
+
+
+def test_the_very_next_free_time_is_one_tap_away(client: ClientFor) -> None:
+    visitor = client("musicschool", cookie=True)
+    page = visitor.get("/book/piano-lesson")
+    assert "Next free:" in text_of(page)
+    first, *others = times_of(page)
+    assert read(first) == min(read(href) for href in others)
+    assert "Confirm your lesson" in text_of(visitor.get(first))
+
+
+def test_what_a_visitor_types_is_kept_by_their_browser_under_the_name_the_form_has_later(
+    client: ClientFor,
+) -> None:
+    visitor, student = client("musicschool", cookie=True), client("musicschool", "mia@example.com", cookie=True)
+    href = times_of(day_page(visitor, weekday=TUESDAY, weeks=3))[0]
+    before, after = visitor.get(href), student.get(href)
+    for page in (before, after):
+        assert 'data-keep="book/piano-lesson"' in page.text
+        assert 'name="note"' in page.text
+    # Nothing can be sent before one has signed in.
+    assert "<form" not in before.text.partition("<main")[2].partition("</main>")[0]
 
 
 def test_without_a_day_the_next_free_day_is_open_already(client: ClientFor) -> None:

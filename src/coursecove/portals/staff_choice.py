@@ -44,8 +44,6 @@ class StaffOffer(Offer):
     # Staff who book for themselves are students like all others.
     exempt: bool
     rooms: tuple[RoomView, ...] = ()
-    # The lesson that is moved: its session is no conflict with itself.
-    moving_session_id: uuid.UUID | None = None
 
     def address(self, query: Mapping[str, str | None]) -> str:
         """Return the page of this flow with the parts of ``query`` that are given."""
@@ -74,11 +72,7 @@ class StaffChoice(Choice):
     @property
     def asked(self) -> dict[str, Any]:
         """Return what availability is asked for, with the freedom of staff."""
-        return {
-            **Choice.asked.__get__(self),
-            "exempt": self.offer.exempt,
-            "ignoring_session_id": self.offer.moving_session_id,
-        }
+        return {**Choice.asked.__get__(self), "exempt": self.offer.exempt}
 
     @property
     def before_teacher(self) -> dict[str, str | None]:
@@ -128,7 +122,7 @@ def staff_offer(
     if exempt:
         known["type"] = msgspec.structs.replace(offer.type, horizon_days=_FURTHEST_DAYS)
     return StaffOffer(
-        **{**known, "path": path, "key": None},
+        **{**known, "path": path, "key": None, "moving_session_id": moving_session_id},
         student_id=student_id,
         student_name=student_name,
         published_rules=offer.type,
@@ -136,7 +130,6 @@ def staff_offer(
         reader_zone=reader_zone,
         exempt=exempt,
         rooms=rooms,
-        moving_session_id=moving_session_id,
     )
 
 
@@ -144,7 +137,8 @@ def read_staff_choice(params: Mapping[str, str], offer: StaffOffer) -> StaffChoi
     """Return what ``params`` decide; a room decides its place, too."""
     room = next((room for room in offer.rooms if offer.room_key(room) == params.get("room")), None)
     place = next((p.slug for p in offer.places if room and p.id == room.location_id), None)
-    choice = read_choice({**params, **({"place": place} if place else {})}, offer)
+    # Staff see whole days: whoever calls asks for a time, not for a time of day.
+    choice = read_choice({**params, "at": "", **({"place": place} if place else {})}, offer)
     known = {field.name: getattr(choice, field.name) for field in fields(Choice)}
     return StaffChoice(**{**known, "offer": offer}, room=room)
 

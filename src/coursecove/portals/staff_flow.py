@@ -24,8 +24,9 @@ from coursecove.portals.pages import render
 from coursecove.portals.staff_choice import StaffChoice, Verdict, judge, settled
 from coursecove.portals.student.calendar import alternative_groups, calendar_of, weekday_heads
 from coursecove.portals.student.choice import instant_text
-from coursecove.portals.student.flow import length_options, place_options, teacher_options, zone_note
+from coursecove.portals.student.flow import zone_note
 from coursecove.portals.student.intake import asked, intake_errors
+from coursecove.portals.student.narrowing import length_options, place_options, teacher_options
 from coursecove.tenants.models import Member
 
 AnyRequest = Request[Any, Any, Any]

@@ -47,9 +47,11 @@ class BookingPages(Controller):
         viewer: NamedDependency[Member | None],
         slug: FromPath[str],
     ) -> Response[Any]:
-        """Show the step that is next: the length, the teacher, the time, or everything to be confirmed."""
-        params = request.query_params
+        """Show the step that is next: where the student lives, the time, or everything to be confirmed."""
+        params = dict(request.query_params)
         offer = await _offer(request, session, organization, viewer, slug, params.get("postcode", ""))
+        if viewer is not None and "with" not in params and len(offer.teachers) > 1:
+            params["with"] = await _usual_teacher(session, offer, viewer)
         return await next_step(request, session, read_choice(params, offer), viewer=viewer)
 
     @post("/{slug:str}", dependencies={"by": Provide(as_member)}, status_code=200)
@@ -93,6 +95,21 @@ class BookingPages(Controller):
         return redirect(
             request, f"/lessons/{booking.reference}?booked=yes", flash=said.format(when=when.sentence)
         )
+
+
+async def _usual_teacher(session: AsyncSession, offer: Offer, student: Member) -> str:
+    """Return the slug of whoever taught the student this last, or will; people come back to their teacher."""
+    last = await bookings.list_bookings(
+        session,
+        viewer=student,
+        student_id=student.id,
+        appointment_type_id=offer.type.id,
+        status="confirmed",
+        order="-starts_at",
+        page_size=1,
+    )
+    taught_by = {booking.instructor.id for booking in last.items}
+    return next((teacher.slug for teacher in offer.teachers if teacher.id in taught_by), "")
 
 
 def _fields(questions: list[QuestionView]) -> tuple[str, ...]:

@@ -14,11 +14,12 @@ from coursecove.bookings.availability import available_slots, next_free
 from coursecove.bookings.schemas import Alternative, PersonSummary, SlotView
 from coursecove.i18n import _, ngettext
 from coursecove.portals.lesson_words import long_day
-from coursecove.portals.student.choice import Choice, instant_text
+from coursecove.portals.student.choice import PARTS, Choice, instant_text, part_of
 from coursecove.scheduling import zones
 from coursecove.tenants.models import Member
 
-_NOON, _EVENING = 12, 17
+# Where a time of day is free may be months away; it is looked for month by month, this many at most.
+_MONTHS_LOOKED_THROUGH = 12
 
 
 def weekday_heads() -> list[dict[str, str]]:
@@ -41,8 +42,10 @@ class Calendar:
     groups: list[dict[str, Any]]
     # Where all times of the day are, when that is not chosen yet and one place has them all.
     day_place: str | None = None
-    # {"text", "href"} of the next free time; only where the month or the chosen day has none.
+    # {"text", "href"} of the day of the next free time; only where the month or the chosen day has none.
     next_free: dict[str, str] | None = None
+    # {"text", "href"} of the very next free time, which is taken from there; in the first month only.
+    soonest: dict[str, str] | None = None
 
 
 async def calendar_of(
@@ -62,13 +65,12 @@ async def calendar_of(
     if day is not None and day.replace(day=1) != month:
         day = None
     following = _next_month(month)
-    slots = await available_slots(
+    slots = await _slots(
         session,
-        choice.offer.type,
-        **choice.asked,
-        from_=_midnight(month, choice.zone),
-        until=_midnight(following, choice.zone),
-        student_id=viewer.id if viewer else None,
+        choice,
+        _midnight(month, choice.zone),
+        _midnight(following, choice.zone),
+        viewer=viewer,
     )
     by_day: dict[date, list[SlotView]] = {}
     for slot in slots:
@@ -86,6 +88,8 @@ async def calendar_of(
     )
     if choice.place is None:
         calendar.day_place = _only_place(by_day.get(day, []) if day else [])
+    if slots and (month == first or choice.month is None):
+        calendar.soonest = _take(choice, slots[0])
     if not by_day or (day is not None and day not in by_day):
         after = _midnight(day if day and by_day else month, choice.zone)
         soonest = await _next_free(session, choice, after, viewer=viewer)
@@ -93,6 +97,31 @@ async def calendar_of(
             soonest = await _next_free(session, choice, clock.now(), viewer=viewer)
         calendar.next_free = _link(choice, soonest) if soonest else None
     return calendar
+
+
+async def _slots(
+    session: AsyncSession,
+    choice: Choice,
+    from_: datetime,
+    until: datetime,
+    *,
+    viewer: Member | PersonSummary | None,
+) -> list[SlotView]:
+    """Return what is free and fits the time of day; a lesson that is moved is not moved to where it is."""
+    found = await available_slots(
+        session,
+        choice.offer.type,
+        **choice.asked,
+        from_=from_,
+        until=until,
+        student_id=viewer.id if viewer else None,
+    )
+    return [
+        slot
+        for slot in found
+        if slot.starts_at != choice.offer.moving_from
+        and (not choice.part or part_of(formatting.local(slot.starts_at, choice.zone).hour) == choice.part)
+    ]
 
 
 async def slots_at(
@@ -137,6 +166,18 @@ def alternative_groups(choice: Choice, alternatives: Sequence[Alternative]) -> l
 async def _next_free(
     session: AsyncSession, choice: Choice, after: datetime, *, viewer: Member | PersonSummary | None
 ) -> SlotView | None:
+    if choice.part or choice.offer.moving_from:
+        month = formatting.local(max(after, clock.now()), choice.zone).date().replace(day=1)
+        for _month in range(_MONTHS_LOOKED_THROUGH):
+            following = _next_month(month)
+            from_ = max(after, _midnight(month, choice.zone))
+            found = await _slots(session, choice, from_, _midnight(following, choice.zone), viewer=viewer)
+            if found:
+                return found[0]
+            if from_ > clock.now() + timedelta(days=choice.offer.type.horizon_days + 2):
+                break
+            month = following
+        return None
     return await next_free(
         session,
         choice.offer.type,
@@ -144,6 +185,18 @@ async def _next_free(
         after=after,
         student_id=viewer.id if viewer else None,
     )
+
+
+def _take(choice: Choice, slot: SlotView) -> dict[str, str]:
+    """Return the way to confirm a time at once."""
+    near = formatting.day_near(slot.starts_at, choice.zone)
+    place = next(
+        (place for place in choice.offer.places if slot.location and place.id == slot.location.id), None
+    )
+    return {
+        "text": f"{near}, {formatting.time(slot.starts_at, choice.zone)}",
+        "href": choice.href(time=slot.starts_at, place=place),
+    }
 
 
 def _link(choice: Choice, slot: SlotView) -> dict[str, str]:
@@ -175,18 +228,18 @@ def _weeks(
             }
         )
         start += timedelta(days=1)
-    return [days[index : index + 7] for index in range(0, len(days), 7)]
+    weeks = [days[index : index + 7] for index in range(0, len(days), 7)]
+    # Weeks that are over only push the times down a phone's screen.
+    over = (today - (month - timedelta(days=month.weekday()))).days // 7
+    return weeks[min(max(over, 0), len(weeks) - 1) :]
 
 
 def _groups(choice: Choice, slots: Sequence[SlotView]) -> list[dict[str, Any]]:
-    morning: list[dict[str, Any]] = []
-    afternoon: list[dict[str, Any]] = []
-    evening: list[dict[str, Any]] = []
+    parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
     places = {place.id: place for place in choice.offer.places}
     several = _only_place(slots) is None
     for slot in slots:
-        hour = formatting.local(slot.starts_at, choice.zone).hour
-        part = morning if hour < _NOON else afternoon if hour < _EVENING else evening
+        part = parts[part_of(formatting.local(slot.starts_at, choice.zone).hour)]
         notes = [
             slot.instructors[0].name if choice.offer.is_class and choice.teacher is None else None,
             slot.location.name if slot.location and choice.place is None and several else None,
@@ -202,11 +255,14 @@ def _groups(choice: Choice, slots: Sequence[SlotView]) -> list[dict[str, Any]]:
                 "note": ", ".join(note for note in notes if note) or None,
             }
         )
-    return [
-        {"label": _("Morning"), "icon": "sun", "slots": morning},
-        {"label": _("Afternoon"), "icon": "clock", "slots": afternoon},
-        {"label": _("Evening"), "icon": "moon", "slots": evening},
-    ]
+    words = part_words()
+    icons = {"morning": "sun", "afternoon": "clock", "evening": "moon"}
+    return [{"label": words[part], "icon": icons[part], "slots": of_it} for part, of_it in parts.items()]
+
+
+def part_words() -> dict[str, str]:
+    """Return the times of day in words."""
+    return {"morning": _("Morning"), "afternoon": _("Afternoon"), "evening": _("Evening")}
 
 
 def _seats(slot: SlotView) -> str | None:

@@ -16,6 +16,8 @@ from coursecove.scheduling import zones
 from coursecove.tenants.schemas import InstructorView
 
 ANYONE = "anyone"
+# The times of day a calendar can be narrowed to, each from the hour it begins.
+PARTS = {"morning": 0, "afternoon": 12, "evening": 17}
 # What the form of the last step sends, a student's and an admin's; the rest stands in its address.
 BOOKING_FIELDS = ("with", "place", "time", "note")
 _LONGEST_POSTCODE = 20
@@ -39,6 +41,10 @@ class Offer:
     travel_minutes: int | None = None
     # What the school wants read before a lesson is booked.
     policy_text: str = ""
+    # The lesson that is moved: its session is no conflict with itself.
+    moving_session_id: uuid.UUID | None = None
+    # When it is so far, of a student's lesson: that is no other time.
+    moving_from: datetime | None = None
 
     @property
     def is_class(self) -> bool:
@@ -77,6 +83,8 @@ class Choice:
     minutes: int | None = None
     # Where the student lives, as it was typed.
     postcode: str = ""
+    # The time of day that alone is shown; empty for the whole day.
+    part: str = ""
 
     @property
     def decided_length(self) -> bool:
@@ -96,6 +104,7 @@ class Choice:
             "location_id": self.location_id,
             "duration_minutes": self.minutes,
             "travel_minutes": self.offer.travel_minutes,
+            "ignoring_session_id": self.offer.moving_session_id,
         }
 
     @property
@@ -142,6 +151,7 @@ class Choice:
             **self.before_teacher,
             "with": self.teacher.slug if self.teacher else ANYONE if self.anyone else None,
             "place": place.slug if place and len(self.offer.places) > 1 else None,
+            "at": self.part or None,
             "month": f"{month:%Y-%m}" if month else None,
             "day": day.isoformat() if day else None,
             "time": instant_text(time) if time else None,
@@ -184,6 +194,7 @@ def read_choice(params: Mapping[str, str], offer: Offer) -> Choice:
         place=place,
         minutes=_minutes(params.get("minutes", ""), offer.type),
         postcode=" ".join(params.get("postcode", "").split())[:_LONGEST_POSTCODE],
+        part=params.get("at", "") if params.get("at") in PARTS else "",
     )
     day = _date(params.get("day", ""))
     time = read_instant(params.get("time", ""), day=day, zone=choice.zone)
@@ -193,6 +204,11 @@ def read_choice(params: Mapping[str, str], offer: Offer) -> Choice:
     if day is not None:
         month = day.replace(day=1)
     return replace(choice, month=month, day=day, time=time)
+
+
+def part_of(hour: int) -> str:
+    """Return the time of day an hour belongs to."""
+    return next(part for part, begins in reversed(PARTS.items()) if hour >= begins)
 
 
 def instant_text(instant: datetime) -> str:

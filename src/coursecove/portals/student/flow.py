@@ -24,11 +24,12 @@ from coursecove.portals.pages import STUDENT_NAV, page_context, render
 from coursecove.portals.student.calendar import alternative_groups, calendar_of, slots_at, weekday_heads
 from coursecove.portals.student.choice import Choice, instant_text
 from coursecove.portals.student.intake import asked, intake_errors
+from coursecove.portals.student.narrowing import narrowing_of
 from coursecove.tenants.guards import identity_of
 from coursecove.tenants.models import Member
 
 AnyRequest = Request[Any, Any, Any]
-_STEPS = ("lesson", "length", "postcode", "teacher", "time", "confirm")
+_STEPS = ("lesson", "postcode", "time", "confirm")
 # What is typed on the way to a lesson and is wrong there, told where it was typed.
 _OTHER_STEPS = frozenset({"time", "with", "place", "starts_at", "instructor_id", "location_id", "link_key"})
 
@@ -41,18 +42,15 @@ async def next_step(
     viewer: Member | None,
     preview: Mapping[str, Any] | None = None,
 ) -> Response[Any]:
-    """Draw the step that is next: the length, the teacher, the time, or everything to be confirmed.
+    """Draw the step that is next: where the student lives, the time, or everything to be confirmed.
 
     ``preview`` is what a page says of itself on which nothing can be booked.
     """
     if not choice.offer.bookable:
         return draw(request, choice, "nobody", choice.offer.type.name, preview=preview)
-    if not choice.decided_length:
-        return draw(request, choice, "length", _("Choose a length"), preview=preview)
     if not choice.decided_postcode:
         return draw(request, choice, "postcode", _("Where do you live?"), preview=preview)
-    if not choice.decided_teacher:
-        return draw(request, choice, "teacher", _("Choose your teacher"), preview=preview)
+    choice = preset(choice)
     gone = None
     if choice.time is not None:
         free = await slots_at(session, choice, viewer=viewer)
@@ -67,9 +65,20 @@ async def next_step(
         _("Choose a time"),
         calendar=calendar,
         weekdays=weekday_heads(),
+        narrowing=narrowing_of(choice),
         gone=gone,
         preview=preview,
     )
+
+
+def preset(choice: Choice) -> Choice:
+    """Return the choice with what nobody needs to be asked first: anyone teaches, for the usual length.
+
+    Both can be changed beside the calendar, where one sees what it changes.
+    """
+    if not choice.decided_length:
+        choice = replace(choice, minutes=choice.offer.type.duration_minutes)
+    return choice if choice.decided_teacher else replace(choice, anyone=True)
 
 
 def confirm(
@@ -113,6 +122,8 @@ def confirm(
         sign_in_href=f"/sign-in?return_to={return_to}",
         sign_up_href=f"/sign-up?return_to={return_to}",
         join_href=f"/join?return_to={return_to}" if stranger else None,
+        # Under which name the browser keeps what is typed until it is booked.
+        keep=f"book/{offer.type.slug}",
         note=typed.get("note", ""),
         home_address=typed.get("address", ""),
         postcode=typed.get("postcode") or choice.postcode,
@@ -173,6 +184,7 @@ def draw(
 ) -> Response[Any]:
     """Draw one step of the flow."""
     offer = choice.offer
+    anyone = replace(choice, teacher=None, anyone=True)
     page = page_context(
         request,
         title,
@@ -196,17 +208,15 @@ def draw(
         online=offer.type.location_mode == "online",
         minutes=choice.minutes or offer.type.duration_minutes,
         steps=_steps(choice, step),
-        lengths=length_options(choice) if step == "length" else [],
-        teachers=teacher_options(choice) if step == "teacher" else [],
-        anyone_href=replace(choice, teacher=None, anyone=True).href(),
-        places=place_options(choice),
         zone_note=zone_note(choice),
         fields={
             "with": choice.teacher.slug if choice.teacher else "anyone",
             "place": choice.place.slug if choice.place else "",
             "minutes": choice.before_teacher["minutes"] or "",
         },
-        change_teacher_href=_change_teacher(choice),
+        change_teacher_href=anyone.href() if choice.teacher and len(offer.teachers) > 1 else None,
+        change_teacher_label=_("See who else is free"),
+        any_part_href=replace(choice, part="").href(),
         preview=preview,
         **context,
     )
@@ -223,34 +233,20 @@ def _policy(choice: Choice, slot: SlotView) -> str:
     return _("You can cancel free of charge until {moment}.").format(moment=choice.clocks.moment(until))
 
 
-def _change_teacher(choice: Choice) -> str | None:
-    if len(choice.offer.teachers) < 2 or choice.offer.is_class:
-        return None
-    return choice.offer.address(choice.before_teacher)
-
-
 def _steps(choice: Choice, step: str) -> list[dict[str, Any]]:
     """Return the steps of this offer alone: where there is nothing to choose there is no step."""
     offer = choice.offer
-    shown = {
-        "length": len(offer.type.durations) > 1,
-        "postcode": offer.asks_postcode,
-        "teacher": len(offer.teachers) != 1 and not offer.is_class,
-    }
+    shown = {"postcode": offer.asks_postcode}
     labels = {
         "lesson": _("Lesson"),
-        "length": _("Length"),
         "postcode": _("Place"),
-        "teacher": _("Teacher"),
         "time": _("Time"),
         "confirm": _("Confirm"),
     }
     before = choice.before_teacher
     hrefs = {
         "lesson": "/",
-        "length": offer.address({}),
         "postcode": offer.address({**before, "postcode": None}),
-        "teacher": offer.address(before),
         "time": choice.href(day=choice.day),
         "confirm": None,
     }
@@ -264,53 +260,6 @@ def _steps(choice: Choice, step: str) -> list[dict[str, Any]]:
         for index, name in enumerate(_STEPS)
         if shown.get(name, True)
     ]
-
-
-def length_options(choice: Choice) -> list[dict[str, Any]]:
-    """Return the lengths to choose from, as links."""
-    return [
-        {"minutes": minutes, "href": replace(choice, minutes=minutes).href()}
-        for minutes in choice.offer.type.durations
-    ]
-
-
-def teacher_options(choice: Choice) -> list[dict[str, Any]]:
-    """Return who teaches it, as links."""
-    return [
-        {
-            "href": replace(choice, teacher=teacher, anyone=False).href(),
-            "name": teacher.name,
-            "initials": formatting.initials(teacher.name),
-            "image_url": teacher.image_url,
-            "bio": teacher.bio,
-        }
-        for teacher in choice.offer.teachers
-    ]
-
-
-def place_options(choice: Choice) -> list[dict[str, Any]]:
-    """Return the places to narrow the times to, as links; none where there is one."""
-    if len(choice.offer.places) < 2:
-        return []
-    options: list[dict[str, Any]] = [
-        {
-            "label": place.name,
-            "href": replace(choice, place=place).href(day=choice.day),
-            "current": place == choice.place,
-        }
-        for place in choice.offer.places
-    ]
-    if choice.offer.one_clock:
-        anywhere = replace(choice, place=None)
-        options.insert(
-            0,
-            {
-                "label": _("Anywhere"),
-                "href": anywhere.href(day=choice.day),
-                "current": choice.place is None,
-            },
-        )
-    return options
 
 
 def zone_note(choice: Choice) -> str:
