@@ -95,6 +95,12 @@ async def schedule_class(session: AsyncSession, data: ClassCreate, *, by: Member
     return views
 
 
+async def class_starts(session: AsyncSession, data: ClassCreate, *, by: Member) -> list[datetime]:
+    """Return every start that is asked for, by start, whether or not it can be; refuses like scheduling."""
+    type_, _capacity, _duration = await _checked(session, data, by=by)
+    return await _starts(session, data, type_)
+
+
 async def _checked(
     session: AsyncSession, data: ClassCreate, *, by: Member
 ) -> tuple[AppointmentTypeView, int, int]:

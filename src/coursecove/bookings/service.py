@@ -17,7 +17,7 @@ from coursecove.bookings.attendance import note_attendance
 from coursecove.bookings.booking import book
 from coursecove.bookings.calendar import calendar, week_figures
 from coursecove.bookings.cancellation import cancel
-from coursecove.bookings.class_scheduling import schedule_class
+from coursecove.bookings.class_scheduling import class_starts, schedule_class
 from coursecove.bookings.classes import cancel_class, get_class, get_class_by_handle, list_classes
 from coursecove.bookings.models import Booking
 from coursecove.bookings.moving import move
@@ -41,6 +41,7 @@ __all__ = [
     "cancel",
     "cancel_class",
     "change_note",
+    "class_starts",
     "decline",
     "delete_note",
     "get_booking",

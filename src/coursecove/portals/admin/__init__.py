@@ -11,6 +11,7 @@ from coursecove.portals.admin.booking_changes import AdminBookingChanges, AdminM
 from coursecove.portals.admin.booking_for import StaffBookingPages
 from coursecove.portals.admin.bookings import LessonPages
 from coursecove.portals.admin.calendar import school_calendar
+from coursecove.portals.admin.classes import AdminClassList, AdminClassPages, AdminPlanPages
 from coursecove.portals.admin.closures import ClosurePages
 from coursecove.portals.admin.hours import PersonHoursPages
 from coursecove.portals.admin.imports import ImportPages
@@ -34,6 +35,9 @@ HANDLERS: list[Any] = [
     LessonPages,
     AdminBookingChanges,
     AdminMovePages,
+    AdminClassPages,
+    AdminClassList,
+    AdminPlanPages,
     TypePages,
     TypeListPages,
     PreviewPages,

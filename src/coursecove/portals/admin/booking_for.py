@@ -41,8 +41,8 @@ PAGE_SIZE = 20
 _LONGEST = {"note": 1000, "address": 400, "postcode": 20}
 _LONGEST_ANSWER = 2000
 _STEPS = ("student", "lesson", "length", "teacher", "time", "confirm")
-# What a free spot of the calendar says; it is kept until everything else is chosen.
-_SPOT = ("with", "room", "time")
+# What a free spot of the calendar, or a class, says; it is kept until everything else is chosen.
+_SPOT = ("type", "with", "place", "room", "time")
 
 
 class StaffBookingPages(Controller):
@@ -273,7 +273,7 @@ async def _lessons(
                 "color": type_.color,
                 "text": _facts(type_),
                 "draft": type_.published_at is None,
-                "href": address(PATH, {"student": handle, "type": type_.slug, **spot}),
+                "href": address(PATH, {**spot, "student": handle, "type": type_.slug}),
             }
             for type_ in types
             if person is None or person.id in type_.instructor_ids

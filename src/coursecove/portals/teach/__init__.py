@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from coursecove.portals.teach.classes import TaughtClassPages
+from coursecove.portals.teach.classes import TaughtClassList, TaughtClassPages, TaughtPlanPages
 from coursecove.portals.teach.hours import HoursPages
 from coursecove.portals.teach.lessons import TaughtLessonPages
 from coursecove.portals.teach.moving import TaughtMovePages
@@ -20,6 +20,8 @@ HANDLERS: list[Any] = [
     TaughtLessonPages,
     TaughtMovePages,
     TaughtClassPages,
+    TaughtClassList,
+    TaughtPlanPages,
     OwnAbsence,
     own_types,
     HoursPages,

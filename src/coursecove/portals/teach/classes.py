@@ -1,221 +1,49 @@
-"""A class as its instructor, or an admin, sees it: who sits in it, who came, cancelling all of it."""
+"""Classes an instructor gives; admins, who teach as well, see everybody's here."""
 
 from __future__ import annotations
 
-from typing import Any
+from litestar.di import Provide
 
-import msgspec
-from litestar import Controller, Response, get, post
-from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from coursecove import clock
-from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import AttendanceUpdate, ClassCancel, ClassView, SeatView
-from coursecove.errors import NotFound
-from coursecove.formatting import initials
-from coursecove.i18n import N_, _, ngettext
-from coursecove.portals.admin.calendar_words import seats_words
-from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
-from coursecove.portals.lesson_words import ATTENDANCE, attendance_choices, instructor_clocks, map_href
-from coursecove.portals.pages import AnyRequest, local_path, redirect, render
+from coursecove.i18n import _
+from coursecove.portals.class_list import ClassListPage
+from coursecove.portals.class_pages import ClassDesk, ClassPages
+from coursecove.portals.class_planning import PlanPages
+from coursecove.portals.lesson_words import instructor_clocks
 from coursecove.portals.teach.addresses import CLASSES, LESSONS
-from coursecove.portals.teach.lessons import to_week
 from coursecove.portals.teach.navigation import own_zone, teach_page
 from coursecove.tenants.guards import as_staff
-from coursecove.tenants.models import Member
-from coursecove.tenants.schemas import OrganizationView
 
-_CANCEL_TITLE = N_("Cancel this class?")
-_EVERYBODY = "everybody"
-_BACK = "return_to"
+DESK = ClassDesk(
+    path=CLASSES,
+    lessons=LESSONS,
+    listed=lambda: (_("My classes"), CLASSES),
+    page=teach_page,
+    zone=own_zone,
+    clocks=lambda _request, _organization, venue, zone: instructor_clocks(venue=venue, own=zone),
+    own=True,
+    book_href=lambda _found: None,
+)
 
 
-class TaughtClassPages(Controller):
-    """Classes one gives; admins see everybody's."""
+class TaughtClassPages(ClassPages):
+    """One class with its seats."""
 
     path = CLASSES
-    include_in_schema = False
     dependencies = {"by": Provide(as_staff)}
-
-    @get("/{handle:str}")
-    async def details(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-        handle: FromPath[str],
-    ) -> Response[Any]:
-        """Show the class with everybody who has a seat."""
-        found = await _taught(session, handle, by)
-        return await _draw(request, session, organization, found, "teach/class.html", by=by, form=Form())
-
-    @post("/{handle:str}/attendance", status_code=200)
-    async def attendance(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-        handle: FromPath[str],
-    ) -> Response[Any]:
-        """Note who came: each seat by itself, or everybody of whom nothing is noted yet as present.
-
-        A seat that was given back since the page was drawn is left alone.
-        """
-        found = await _taught(session, handle, by)
-        form = Form(await read_form(request, fields=(_EVERYBODY, _BACK), lists=("seat", "came")))
-        wanted = _wanted(found, form)
-
-        async def verb() -> int:
-            for seat, attendance in wanted:
-                update = msgspec.convert({"attendance": attendance}, AttendanceUpdate)
-                await bookings.note_attendance(session, seat.booking_id, update, by=by)
-            return len(wanted)
-
-        count, refused = await attempt(session, form, verb)
-        if refused is None:
-            said = ngettext("Noted for {count} student.", "Noted for {count} students.", count).format(
-                count=count
-            )
-            to = local_path(form.value(_BACK) or None, default=f"{CLASSES}/{found.handle}")
-            return redirect(request, to, flash=said if count else _("Nothing was changed."))
-        return await _draw(
-            request,
-            session,
-            organization,
-            await _taught(session, handle, by),
-            "teach/class.html",
-            by=by,
-            form=refused,
-            status_code=refused.refused_status,
-        )
-
-    @get("/{handle:str}/cancel")
-    async def ask_to_cancel(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-        handle: FromPath[str],
-    ) -> Response[Any]:
-        """Ask whether nobody is to come."""
-        found = await _taught(session, handle, by)
-        if not found.can_cancel:
-            return redirect(request, f"{CLASSES}/{found.handle}")
-        return await _draw(request, session, organization, found, "teach/class_cancel.html", by=by, form=Form())
-
-    @post("/{handle:str}/cancel", status_code=200)
-    async def cancel(
-        self,
-        request: AnyRequest,
-        session: NamedDependency[AsyncSession],
-        organization: NamedDependency[OrganizationView],
-        by: NamedDependency[Member],
-        handle: FromPath[str],
-    ) -> Response[Any]:
-        """Cancel the class with every seat in it; each student is told, with the reason."""
-        found = await _taught(session, handle, by)
-        form = Form(await read_form(request, fields=names_of(ClassCancel)))
-
-        async def verb() -> ClassView:
-            return await bookings.cancel_class(session, found.id, convert(form.values, ClassCancel), by=by)
-
-        refused = (await attempt(session, form, verb))[1]
-        if refused is None:
-            return redirect(
-                request,
-                f"{CLASSES}/{found.handle}",
-                flash=_("The class is cancelled. Everybody who had a seat will be told."),
-            )
-        return await _draw(
-            request,
-            session,
-            organization,
-            found,
-            "teach/class_cancel.html",
-            by=by,
-            form=refused,
-            status_code=refused.refused_status,
-        )
+    desk = DESK
 
 
-async def _taught(session: AsyncSession, handle: str, by: Member) -> ClassView:
-    """Return a class that ``by`` gives or administers; raises NotFound for all others."""
-    found = await bookings.get_class_by_handle(session, handle, viewer=by)
-    if found.seats is None:
-        raise NotFound(_("There is no such class among those you give."))
-    return found
+class TaughtClassList(ClassListPage):
+    """The classes of the coming weeks."""
+
+    path = CLASSES
+    dependencies = {"by": Provide(as_staff)}
+    desk = DESK
 
 
-def _wanted(found: ClassView, form: Form) -> list[tuple[SeatView, str | None]]:
-    """Return what is to be noted of which seat, as far as it is not what is noted already."""
-    seats = [seat for seat in found.seats or () if seat.status == "confirmed"]
-    if form.value(_EVERYBODY) in ATTENDANCE:
-        return [(seat, form.value(_EVERYBODY)) for seat in seats if seat.attendance is None]
-    by_reference = {seat.reference: seat for seat in seats}
-    # A list that is shorter than the other says nothing about the rest.
-    said = dict(zip(form.values["seat"], form.values["came"], strict=False))
-    wanted: list[tuple[SeatView, str | None]] = []
-    for reference, came in said.items():
-        seat = by_reference.get(reference)
-        attendance = came if came in ATTENDANCE else None
-        if seat is not None and seat.attendance != attendance:
-            wanted.append((seat, attendance))
-    return wanted
+class TaughtPlanPages(PlanPages):
+    """Putting one's own classes on the calendar."""
 
-
-async def _draw(
-    request: AnyRequest,
-    session: AsyncSession,
-    organization: OrganizationView,
-    found: ClassView,
-    template: str,
-    *,
-    by: Member,
-    form: Form,
-    status_code: int = 200,
-) -> Response[Any]:
-    clocks = instructor_clocks(venue=found.venue_time_zone, own=await own_zone(session, organization, by))
-    href = f"{CLASSES}/{found.handle}"
-    asking = template == "teach/class_cancel.html"
-    trail = [to_week(), (found.appointment_type.name, href)] if asking else [to_week()]
-    now = clock.now()
-    seats = found.seats or []
-    sitting = [seat for seat in seats if seat.status == "confirmed"]
-    return render(
-        request,
-        template,
-        teach_page(request, _(_CANCEL_TITLE) if asking else found.appointment_type.name, *trail),
-        status_code=status_code,
-        found=found,
-        href=href,
-        when=clocks.when(found.starts_at, found.ends_at),
-        seats_text=seats_words(found.seats_taken, found.capacity),
-        taught_by=None if found.instructor.id == by.id else found.instructor.name,
-        map_href=map_href(found.location) if found.location else None,
-        cancelled_at=clocks.moment(found.cancelled_at) if found.cancelled_at else None,
-        begun=found.starts_at <= now,
-        over=found.ends_at <= now,
-        can_note=found.cancelled_at is None and found.starts_at <= now and bool(sitting),
-        unnoted=sum(seat.attendance is None for seat in sitting),
-        seats=[
-            {
-                "reference": seat.reference,
-                "name": seat.student.name,
-                "initials": initials(seat.student.name),
-                "image_url": seat.student.image_url,
-                "email": seat.student.email,
-                "note": seat.note,
-                "href": f"{LESSONS}/{seat.reference}",
-                "pending": seat.status == "pending",
-                "attendance": seat.attendance or "",
-            }
-            for seat in seats
-        ],
-        attendance=attendance_choices(),
-        form=form,
-    )
+    path = f"{CLASSES}/new"
+    dependencies = {"by": Provide(as_staff)}
+    desk = DESK
