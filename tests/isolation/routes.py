@@ -116,7 +116,7 @@ _SLUGS = {
     "/admin/locations/": "location_slug",
     "/admin/closures/": "closure_slug",
 }
-_HANDLES = {"/teach/classes/": "class_handle"}
+_HANDLES = {"/teach/classes/": "class_handle", "/admin/classes/": "class_handle"}
 _PARAMETERS = {
     "member_id": "member_id",
     "type_id": "type_id",
@@ -251,6 +251,10 @@ def _class(things: Things) -> dict[str, Any]:
         ],
         "override_rules": True,
     }
+
+
+def _class_form(_: Things) -> dict[str, Any]:
+    return {"with": "nobody", "day": ["2031-01-07"], "time": ["10:00"]}
 
 
 def _window(things: Things) -> dict[str, Any]:
@@ -466,6 +470,9 @@ ROUTES: dict[str, Route] = {
     "POST /teach/lessons/{reference}/move": Route("staff", form=lambda _: {"time": "2031-01-07T10:00Z"}),
     "GET /teach/lessons/{reference}/notes": Route("staff"),
     "POST /teach/lessons/{reference}/notes": Route("staff", form=lambda _: {"body": "Bars 13 to 15."}),
+    "GET /teach/classes": Route("staff"),
+    "GET /teach/classes/new": Route("staff"),
+    "POST /teach/classes/new": Route("staff", form=_class_form),
     "GET /teach/classes/{handle}": Route("staff"),
     "POST /teach/classes/{handle}/attendance": Route("staff", form=lambda _: {"everybody": "present"}),
     "GET /teach/classes/{handle}/cancel": Route("staff"),
@@ -491,6 +498,10 @@ ROUTES: dict[str, Route] = {
             "GET /admin/bookings/{reference}/move",
             "GET /admin/bookings/{reference}/notes",
             "GET /admin/calendar",
+            "GET /admin/classes",
+            "GET /admin/classes/new",
+            "GET /admin/classes/{handle}",
+            "GET /admin/classes/{handle}/cancel",
             "GET /admin/locations",
             "GET /admin/locations/new",
             "GET /admin/locations/{slug}",
@@ -544,6 +555,9 @@ ROUTES: dict[str, Route] = {
         ),
         Route("admins", form=_nothing),
     ),
+    "POST /admin/classes/new": Route("admins", form=_class_form),
+    "POST /admin/classes/{handle}/attendance": Route("admins", form=lambda _: {"everybody": "present"}),
+    "POST /admin/classes/{handle}/cancel": Route("admins", form=_nothing),
     "POST /admin/bookings/{reference}/move": Route("admins", form=lambda _: {"time": "2030-01-07T10:00:00Z"}),
     "POST /admin/bookings/{reference}/attendance": Route("admins", form=lambda _: {"attendance": "present"}),
     "POST /admin/bookings/{reference}/notes": Route("admins", form=lambda _: {"body": "Played well."}),
