@@ -181,6 +181,13 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             booking[0],
             school.members[teacher],
         )
+        (child_id,) = _one(
+            connection,
+            "insert into members (organization_id, id, given_name, clerk_role, guardian_id, version) "
+            "values (%s, gen_random_uuid(), 'Child of the matrix', 'none', %s, 0) returning id",
+            school.organization_id,
+            school.members[student],
+        )
         (picture_id,) = _one(
             connection,
             "insert into pictures (organization_id, media_type, content, digest, uploaded_by_id) "
@@ -210,6 +217,7 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         class_type_id=class_type_id,
         class_handle=handle_of(class_id, "Choir of the matrix"),
         note_id=note_id,
+        child_id=child_id,
         digest=picture_id.hex,
     )
 

@@ -54,6 +54,8 @@ class Things:
     class_type_id: uuid.UUID
     class_handle: str
     note_id: uuid.UUID
+    # The student's own.
+    child_id: uuid.UUID
     digest: str
     closure_slug: str
     time_off_code: str
@@ -98,6 +100,7 @@ def like_nothing(things: Things) -> Things:
         class_type_id=uuid.uuid4(),
         class_handle=things.class_handle.rpartition("-")[0] + "-aaaaaaaa",
         note_id=uuid.uuid4(),
+        child_id=uuid.uuid4(),
         digest=uuid.uuid4().hex,
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
@@ -132,6 +135,7 @@ _PARAMETERS = {
     "zone_id": "zone_id",
     "class_id": "class_id",
     "note_id": "note_id",
+    "child_id": "child_id",
     "digest": "digest",
     "invitation_id": "invitation_id",
     "time_off_id": "time_off_id",
@@ -257,6 +261,10 @@ def _class_form(_: Things) -> dict[str, Any]:
     return {"with": "nobody", "day": ["2031-01-07"], "time": ["10:00"]}
 
 
+def _hold(things: Things) -> dict[str, Any]:
+    return {**_booking(things), "starts_at": "2030-01-14T10:00:00Z"}
+
+
 def _window(things: Things) -> dict[str, Any]:
     return {"starts_minute": 600, "ends_minute": 1200, "location_id": str(things.location_id)}
 
@@ -291,6 +299,11 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/me": Route("members"),
     "GET /api/v1/me/preferences": Route("members"),
     "PATCH /api/v1/me/preferences": Route("members", json=lambda _: {"reminder_minutes": [120]}),
+    "GET /api/v1/me/children": Route("members"),
+    "POST /api/v1/me/children": Route("members", json=lambda _: {"given_name": "Child of the matrix"}),
+    "GET /api/v1/me/children/{child_id}": Route("members"),
+    "PATCH /api/v1/me/children/{child_id}": Route("members", json=lambda _: {"birth_year": 2015}),
+    "DELETE /api/v1/me/children/{child_id}": Route("members"),
     "GET /api/v1/members": Route("admins"),
     "GET /api/v1/members/{member_id}": Route("admins"),
     "PATCH /api/v1/members/{member_id}": Route("admins", json=lambda _: {"role": "instructor"}),
@@ -421,6 +434,10 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/bookings/{booking_id}/notes": Route("staff", json=lambda _: {"body": "Bars 13 to 15."}),
     "PATCH /api/v1/bookings/{booking_id}/notes/{note_id}": Route("staff", json=lambda _: {"shared": True}),
     "DELETE /api/v1/bookings/{booking_id}/notes/{note_id}": Route("staff"),
+    "POST /api/v1/holds": Route("members", json=_hold),
+    "POST /api/v1/holds/{booking_id}/confirmation": Route("members", json=_nothing),
+    # Refused with 409: the lesson of the matrix is booked.
+    "DELETE /api/v1/holds/{booking_id}": Route("members"),
     "GET /api/v1/classes": Route("everyone"),
     "POST /api/v1/classes": Route("staff", json=_class),
     "GET /api/v1/classes/{class_id}": Route("everyone"),

@@ -49,23 +49,40 @@ class Person:
 def _booking(who: Person, row: Row, around: Around) -> bool:
     taught_by = around["sessions"][row["session_id"]]["instructor_id"]
     teaches = who.role == "instructor" and taught_by == who.member_id
-    return (
-        who.role in ("admin", "system") or who.member_id in (row["student_id"], row["booked_by_id"]) or teaches
-    )
+    booked = who.member_id is not None and who.member_id == row["booked_by_id"]
+    return who.role in ("admin", "system") or _own(who, row["student_id"], around) or booked or teaches
+
+
+def _own(who: Person, member_id: uuid.UUID, around: Around) -> bool:
+    """Say whether somebody is meant themselves, or is the guardian."""
+    guardian_id = around["members"][member_id]["guardian_id"]
+    return who.member_id is not None and who.member_id in (member_id, guardian_id)
+
+
+def _series(who: Person, row: Row, around: Around) -> bool:
+    own = _own(who, row["student_id"], around) or who.member_id == row["instructor_id"]
+    return who.role in ("admin", "system") or own
+
+
+def _waiting(who: Person, row: Row, around: Around) -> bool:
+    taught_by = around["sessions"][row["session_id"]]["instructor_id"]
+    teaches = who.role == "instructor" and taught_by == who.member_id
+    return who.role in ("admin", "system") or _own(who, row["student_id"], around) or teaches
 
 
 def _note(who: Person, row: Row, around: Around) -> bool:
     booking = around["bookings"][row["booking_id"]]
     if who.role == "instructor" and (who.member_id == row["author_id"] or _booking(who, booking, around)):
         return True
-    return who.role in ("admin", "system") or bool(row["shared_at"] and who.member_id == booking["student_id"])
+    shared = bool(row["shared_at"]) and _own(who, booking["student_id"], around)
+    return who.role in ("admin", "system") or shared
 
 
 def _member(who: Person, row: Row, _: Around) -> bool:
     return (
         who.role in ("admin", "instructor", "system")
         or row["role"] in ("admin", "instructor")
-        or row["id"] == who.member_id
+        or (who.member_id is not None and who.member_id in (row["id"], row["guardian_id"]))
     )
 
 
@@ -77,16 +94,50 @@ RULES: dict[str, Sees] = {
     "lesson_notes": _note,
     "imports": lambda who, row, _: who.role in ("admin", "system"),
     "idempotency_keys": lambda who, row, _: who.role == "system" or row["member_id"] == who.member_id,
+    "series": _series,
+    "waitlist_entries": _waiting,
+    "preferences": lambda who, row, _: who.role == "system" or row["member_id"] == who.member_id,
+    "calendar_feeds": lambda who, row, _: who.role in ("admin", "system") or row["member_id"] == who.member_id,
 }
-IDENTITY = {"idempotency_keys": "key"}
+IDENTITY = {"idempotency_keys": "key", "preferences": "member_id"}
 #: A column the application may change.
 CHANGED = {
-    "members": "role_override",
+    "members": "birth_year",
     "bookings": "revision",
     "lesson_notes": "body",
     "imports": "applied_at",
     "idempotency_keys": None,
+    "series": "ended_at",
+    "waitlist_entries": "ended_at",
+    "preferences": "locale",
+    "calendar_feeds": "revoked_at",
 }
+
+#: A lesson, a place on a waiting list, a note and a series, all of somebody's child and made by others.
+A_CHILD_WITH_EVERYTHING = """
+with child as (
+  insert into members (organization_id, given_name, clerk_role, guardian_id, version)
+  values (%(school)s, 'Child', 'none', %(guardian)s, 0) returning id
+), taught as (
+  select * from sessions where organization_id = %(school)s limit 1
+), lesson as (
+  insert into bookings (organization_id, reference, session_id, student_id, booked_by_id,
+                        starts_at, ends_at, cancellation_notice_minutes)
+  select %(school)s, %(reference)s, taught.id, child.id, %(clara)s, starts_at, ends_at, 0 from child, taught
+  returning *
+), waits as (
+  insert into waitlist_entries (organization_id, session_id, student_id, joined_by_id)
+  select %(school)s, session_id, student_id, %(clara)s from lesson
+), told as (
+  insert into lesson_notes (organization_id, booking_id, author_id, body, shared_at)
+  select %(school)s, id, %(clara)s, 'A note', now() from lesson
+)
+insert into series (organization_id, appointment_type_id, student_id, instructor_id, time_zone, weekday,
+                    starts_minute, duration_minutes, every_weeks, first_on, last_on, created_by_id)
+select %(school)s, appointment_type_id, student_id, %(tomas)s, 'UTC', 1, 0, 45, 1, '2001-01-01', '2001-01-01',
+       %(clara)s
+from lesson, taught
+"""
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +172,24 @@ def _personal_rows(postgres: EmbeddedPostgres, settings: Settings, musicschool: 
                 "select organization_id, id, %s, 'A note', %s from bookings where organization_id = %s",
                 [musicschool.members["tomas@harmony.example"], shared_at, musicschool.organization_id],
             )
+        school, mia = musicschool.organization_id, musicschool.members["mia@example.com"]
+        for guardian in ("mia@example.com", "ida@harmony.example"):
+            values = {
+                "school": school,
+                "guardian": musicschool.members[guardian],
+                "clara": musicschool.members["clara@harmony.example"],
+                "tomas": musicschool.members["tomas@harmony.example"],
+                "reference": "AAAA-0001" if guardian.startswith("mia") else "AAAA-0002",
+            }
+            connection.execute(A_CHILD_WITH_EVERYTHING, values)
+        connection.execute(
+            "insert into preferences (organization_id, member_id) values (%s, %s)", [school, mia]
+        )
+        connection.execute(
+            "insert into calendar_feeds (organization_id, token_digest, kind, member_id, created_by_id) "
+            "values (%s, repeat('0', 64), 'student', %s, %s)",
+            [school, mia, mia],
+        )
         connection.execute(
             "insert into imports (organization_id, kind, content, created_by_id) values (%s, 'people', '', %s)",
             [musicschool.organization_id, musicschool.members["clara@harmony.example"]],
@@ -151,7 +220,7 @@ def leaks(postgres: EmbeddedPostgres, settings: Settings, school: School, people
             ).fetchall()
             for table in (*RULES, "sessions")
         }
-    around = {table: {row["id"]: row for row in every[table]} for table in ("sessions", "bookings")}
+    around = {table: {row["id"]: row for row in every[table]} for table in ("sessions", "bookings", "members")}
     for table, sees in RULES.items():
         name = IDENTITY.get(table, "id")
         changed = CHANGED.get(table, "attempts")
@@ -164,7 +233,11 @@ def leaks(postgres: EmbeddedPostgres, settings: Settings, school: School, people
                 if visible != expected:
                     found.append(f"{who.name} reads {len(visible)} rows of {table}, not {len(expected)}")
                 if changed:
-                    may = set() if table == "members" and who.role not in ("admin", "system") else expected
+                    may = expected
+                    if table == "members" and who.role not in ("admin", "system"):
+                        # Nobody writes on people, but a guardian on a child.
+                        guardians = {row["id"]: row["guardian_id"] for row in every[table]}
+                        may = {(id_, None) for id_, of in guardians.items() if of and of == who.member_id}
                     count = connection.execute(f"update {table} set {changed} = {changed}").rowcount
                     if count != len(may):
                         found.append(f"{who.name} changes {count} rows of {table}, not {len(may)}")
@@ -203,6 +276,40 @@ def test_a_dropped_policy_about_persons_is_noticed(
         finally:
             connection.execute(definition[0])
     assert leaks(postgres, settings, musicschool, people) == []
+
+
+def test_a_guardian_makes_nobody_of_a_child_who_it_is_not(
+    settings: Settings, musicschool: School, people: list[Person]
+) -> None:
+    """Not by name only: the row that would be written is refused."""
+    mia = next(person for person in people if person.name == "mia")
+    for change in ("role_override = 'admin'", "guardian_id = null", "guardian_id = id"):
+        with (
+            acting(settings, musicschool, mia) as connection,
+            pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation)),
+        ):
+            connection.execute(f"update members set {change} where guardian_id = %s", [mia.member_id])
+    with acting(settings, musicschool, mia) as connection:
+        # The control.
+        query = "update members set given_name = 'Nele' where guardian_id = %s"
+        assert connection.execute(query, [mia.member_id]).rowcount == 1
+
+
+@pytest.mark.parametrize("guardian", ["mia", "leo"])
+def test_nobody_takes_a_child_into_somebody_elses_family(
+    settings: Settings, musicschool: School, people: list[Person], guardian: str
+) -> None:
+    mia, other = (next(person for person in people if person.name == name) for name in ("mia", guardian))
+    insert = (
+        "insert into members (organization_id, id, given_name, clerk_role, guardian_id, version) "
+        "values (%s, gen_random_uuid(), 'Child', 'none', %s, 0)"
+    )
+    with acting(settings, musicschool, mia) as connection:
+        if other is mia:
+            assert connection.execute(insert, [musicschool.organization_id, other.member_id]).rowcount == 1
+        else:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(insert, [musicschool.organization_id, other.member_id])
 
 
 @pytest.mark.parametrize("victim", ["mia@example.com", "leo@example.com"])

@@ -44,7 +44,11 @@ def test_everybody_gets_where_they_may_and_no_further(asking: Asking, ours: Thin
             assert response.headers["content-type"] == "application/problem+json"
 
 
-LESSONS = [route for route in sorted(ROUTES) if "{reference}" in route or "{booking_id}" in route]
+LESSONS = [
+    route
+    for route in sorted(ROUTES)
+    if any(name in route for name in ("{reference}", "{booking_id}", "{child_id}"))
+]
 
 
 @pytest.mark.parametrize("route", LESSONS)

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock
 from coursecove.bookings.errors import NotWaiting
 from coursecove.bookings.facts import track_booking
-from coursecove.bookings.rows import give_seat_back, lock_booking
+from coursecove.bookings.rows import lock_booking
 from coursecove.bookings.schemas import BookingDecline, BookingView
+from coursecove.bookings.seats import give_seat_back
 from coursecove.bookings.texts import checked_text
 from coursecove.bookings.views import find_view, is_staff_of
 from coursecove.db.session import SYSTEM

@@ -7,11 +7,14 @@ The engine that offers times judges the wanted one again
 
 from __future__ import annotations
 
+import uuid
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings.acceptance import Acceptance, accept_start
 from coursecove.bookings.availability import alternatives
 from coursecove.bookings.errors import ClassFull, SlotNotOffered, SlotTaken, broken
+from coursecove.bookings.expiry import around, let_go
 from coursecove.bookings.requests import Request, checked, hold_what_is_counted
 from coursecove.bookings.schemas import BookingCreate, BookingView
 from coursecove.bookings.taking import student_busy, take
@@ -38,7 +41,14 @@ async def book(session: AsyncSession, data: BookingCreate, *, by: Member) -> Boo
     be used.
     """
     request = await checked(session, data, by=by)
+    booking_id = await have(session, request)
+    return await find_view(session, booking_id=booking_id, viewer=by)
+
+
+async def have(session: AsyncSession, request: Request) -> uuid.UUID:
+    """Write what was asked for; return the booking's id, or raise why it cannot be had."""
     await hold_what_is_counted(session, request)
+    await let_go(session, around(request.starts_at, request.duration_minutes))
     acceptance = await accept_start(
         session,
         request.type,
@@ -56,7 +66,7 @@ async def book(session: AsyncSession, data: BookingCreate, *, by: Member) -> Boo
     for slot in acceptance.slots:
         booking_id = await take(session, request, slot)
         if booking_id is not None:
-            return await find_view(session, booking_id=booking_id, viewer=by)
+            return booking_id
     raise await refusal(session, request, acceptance)
 
 

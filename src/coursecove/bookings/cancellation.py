@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock, formatting
 from coursecove.bookings.errors import AlreadyCancelled, TooLateToCancel
 from coursecove.bookings.facts import track_booking
-from coursecove.bookings.rows import give_seat_back, lock_booking
+from coursecove.bookings.rows import lock_booking
 from coursecove.bookings.schemas import BookingCancel, BookingView
+from coursecove.bookings.seats import give_seat_back
 from coursecove.bookings.texts import checked_text
 from coursecove.bookings.views import cancel_until, find_view, is_staff_of
-from coursecove.errors import Forbidden
+from coursecove.errors import Conflict, Forbidden
 from coursecove.i18n import _
 from coursecove.tenants.models import Member
 
@@ -32,7 +33,7 @@ async def cancel(
 ) -> BookingView:
     """Cancel a lesson and free the time, or one seat of a class; return it as ``by`` sees it.
 
-    A student may while ``start - now`` is at least the notice promised when the
+    A student, or a child's guardian, may while ``start - now`` is at least the notice promised when the
     lesson was booked, this very instant included; a request that nobody has
     confirmed, until it would start.  Admins, and instructors in their own
     lessons, may until it is over; that they passed the cut-off is recorded.  Of
@@ -41,13 +42,15 @@ async def cancel(
     ``by`` to see.
     """
     reason = checked_text(data.reason, field="reason", longest=500) or None
-    await find_view(session, booking_id=booking_id, viewer=by)
+    view = await find_view(session, booking_id=booking_id, viewer=by)
     taught, booking = await lock_booking(session, booking_id)
     if booking.cancelled_at is not None:
         raise AlreadyCancelled()
     staff = is_staff_of(by, taught.instructor_id)
-    if not staff and by.id != booking.student_id:
+    if not staff and not view.is_own:
         raise Forbidden(_("Only the student, the instructor and admins can cancel this lesson."))
+    if booking.status == "held":
+        raise Conflict(_("This time is only kept for a moment. Let go of it instead."))
     now = clock.now()
     past_cut_off = booking.confirmed_at is not None and now > cancel_until(
         booking.starts_at, booking.cancellation_notice_minutes
@@ -68,12 +71,18 @@ async def give_back(
     reason: str | None,
     **further: Any,
 ) -> None:
-    """Cancel a locked booking, free its seat and record it; ``by_id`` None: it lapsed."""
+    """Cancel a locked booking, free its seat and record it; ``by_id`` None: it lapsed.
+
+    A hold was nobody's lesson yet: it is released, or has run out, and nobody is told.
+    """
     await session.execute(_CANCEL, {"booking_id": booking.id, "by_id": by_id, "reason": reason})
     await give_seat_back(session, taught.id)
+    action = "booking.cancelled"
+    if booking.status == "held":
+        action = "hold.released" if by_id else "hold.expired"
     track_booking(
         session,
-        "booking.cancelled",
+        action,
         booking,
         instructor_id=taught.instructor_id,
         revision=booking.revision + 1,

@@ -21,7 +21,9 @@ from coursecove.bookings.calendar_controllers import (
 )
 from coursecove.bookings.change_controllers import BookingChangeController, NoteController
 from coursecove.bookings.class_controllers import ClassController
+from coursecove.bookings.hold_controller import FamilyController, HoldController
 from coursecove.bookings.moments import WindowFrom, WindowUntil, instant_in, window_in
+from coursecove.bookings.requests import is_own
 from coursecove.bookings.schemas import (
     BookingCancel,
     BookingCreate,
@@ -30,7 +32,7 @@ from coursecove.bookings.schemas import (
     BookingView,
     SlotList,
 )
-from coursecove.errors import NotFound
+from coursecove.errors import Forbidden, NotFound, Unauthenticated
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards
 from coursecove.tenants.guards import AnyRequest
@@ -58,6 +60,10 @@ class AvailabilityController(Controller):
         instructor_id: FromQuery[uuid.UUID | None] = None,
         location_id: FromQuery[uuid.UUID | None] = None,
         duration_minutes: FromQuery[int | None] = None,
+        student_id: Annotated[
+            uuid.UUID | None,
+            QueryParameter(description="Whose lessons are left out: a child of yours; to staff, anybody."),
+        ] = None,
         from_: WindowFrom = None,
         until: WindowUntil = None,
     ) -> SlotList:
@@ -66,6 +72,11 @@ class AvailabilityController(Controller):
         Of a class it lists the sessions on the calendar that have seats left.  Somebody
         signed in is not offered the times of their own lessons.
         """
+        if student_id is not None:
+            if viewer is None:
+                raise Unauthenticated("Sign in to ask for somebody.")
+            if viewer.role == "student" and not await is_own(session, student_id, by=viewer):
+                raise Forbidden("Ask for yourself and your children only.")
         found = await appointments.get_type(session, appointment_type_id)
         staff = viewer is not None and viewer.role != "student"
         if found.archived_at or not (found.published_at or staff):
@@ -81,7 +92,7 @@ class AvailabilityController(Controller):
                 duration_minutes=duration_minutes,
                 from_=start,
                 until=end,
-                student_id=viewer.id if viewer else None,
+                student_id=student_id or (viewer.id if viewer else None),
             )
         )
 
@@ -196,6 +207,8 @@ API_CONTROLLERS = [
     AvailabilityController,
     BookingController,
     BookingChangeController,
+    HoldController,
+    FamilyController,
     NoteController,
     ClassController,
     CalendarController,

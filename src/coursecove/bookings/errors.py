@@ -110,6 +110,33 @@ class TooLateToMove(Conflict):
     title = N_("This lesson can no longer be moved")
 
 
+class HoldExpired(Conflict):
+    """The time was kept until a moment that has passed, or it was let go."""
+
+    code = "hold_expired"
+    title = N_("This time is no longer kept for you")
+
+    def __init__(self) -> None:
+        super().__init__(_("Choose it again if it is still free."))
+
+
+class TooManyHolds(Conflict):
+    """Nobody keeps a whole day for themselves."""
+
+    code = "too_many_holds"
+    title = N_("You keep several times already")
+
+    def __init__(self) -> None:
+        super().__init__(_("Book one of them, or let one go, and try again."))
+
+
+class LessonsAhead(Conflict):
+    """Somebody who still has lessons is not taken out of the school."""
+
+    code = "lessons_ahead"
+    title = N_("There are lessons ahead")
+
+
 class NotWaiting(Conflict):
     """The request was answered or taken back before, or its deadline has passed."""
 

@@ -30,6 +30,8 @@ class TeachingSession(Identified, Base):
     seats_taken: Mapped[int] = mapped_column(default=1)
     # Who put a class on the calendar; it stays there when its last seat is given back.
     scheduled_by_id: Mapped[uuid.UUID | None]
+    # When the first hold or offer in it ends; of a private lesson, when it stops being in the way.
+    held_until: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
 
 

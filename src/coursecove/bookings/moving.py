@@ -25,6 +25,7 @@ from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings.acceptance import accept_start
 from coursecove.bookings.booking import refusal
 from coursecove.bookings.errors import AlreadyCancelled, StudentBusy, TooLateToMove
+from coursecove.bookings.expiry import around, let_go
 from coursecove.bookings.facts import track_booking
 from coursecove.bookings.locks import lock_resources
 from coursecove.bookings.requests import (
@@ -35,8 +36,9 @@ from coursecove.bookings.requests import (
     checked_duration,
     checked_instant,
 )
-from coursecove.bookings.rows import give_seat_back, lock_booking, lock_sessions
+from coursecove.bookings.rows import lock_booking, lock_sessions
 from coursecove.bookings.schemas import BookingMove, BookingView
+from coursecove.bookings.seats import give_seat_back
 from coursecove.bookings.taking import approval_deadline, student_busy
 from coursecove.bookings.views import find_view, is_staff_of
 from coursecove.errors import Conflict, Forbidden, Invalid
@@ -84,12 +86,13 @@ async def move(session: AsyncSession, booking_id: uuid.UUID, data: BookingMove, 
     """
     view = await find_view(session, booking_id=booking_id, viewer=by)
     staff = is_staff_of(by, view.instructor.id)
-    if not staff and by.id != view.student.id:
+    if not staff and not view.is_own:
         raise Forbidden(_("Only the student, the instructor and admins can move this lesson."))
     type_ = await appointments.get_type(session, view.appointment_type.id)
     request = await _checked(session, view, type_, data, by=by, staff=staff)
     _check_may_move(view, clock.now(), staff=staff)
     await _hold(session, view, request)
+    await let_go(session, around(request.starts_at, request.duration_minutes))
     acceptance = await accept_start(
         session,
         type_,
@@ -205,6 +208,8 @@ def _check_may_move(view: BookingView, now: datetime, *, staff: bool) -> None:
         raise AlreadyCancelled()
     if now >= view.ends_at:
         raise TooLateToMove(_("This lesson is over."))
+    if view.status == "held":
+        raise TooLateToMove(_("This time is only kept for a moment. Let go of it and take another."))
     if staff:
         return
     if view.status != "confirmed":

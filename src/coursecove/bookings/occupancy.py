@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.bookings.sight import seeing_everything
+from coursecove.bookings.sight import as_the_school, seeing_everything
 from coursecove.bookings.timetable import LONGEST_BUFFER, LONGEST_LESSON, Timetable
 from coursecove.scheduling.intervals import Interval
 from coursecove.scheduling.rules import Booked, Seats
@@ -39,9 +39,11 @@ select instructor_id, room_id, appointment_type_id, floor(extract(epoch from sta
        floor(extract(epoch from blocked_from))::bigint, ceil(extract(epoch from blocked_until))::bigint
 from sessions
 """
-_BOUNDS = """
+# A private lesson that exists because of a hold alone is in nobody's way when the hold has run out.
+_IN_THE_WAY = "(held_until is null or scheduled_by_id is not null or held_until > statement_timestamp())"
+_BOUNDS = f"""
   and starts_at >= :earliest and starts_at < :latest and blocked_until > :from
-  and cancelled_at is null and id is distinct from cast(:ignoring as uuid)
+  and cancelled_at is null and {_IN_THE_WAY} and id is distinct from cast(:ignoring as uuid)
 """
 _SESSIONS = text(f"{_COLUMNS} where instructor_id = any(:instructor_ids) {_BOUNDS}")
 _SESSIONS_AND_ROOMS = text(f"""
@@ -51,7 +53,8 @@ union all
 """)
 _CLASSES = text("""
 select id, appointment_type_id, instructor_id, location_id, floor(extract(epoch from starts_at))::bigint,
-       floor(extract(epoch from ends_at))::bigint, capacity - seats_taken
+       floor(extract(epoch from ends_at))::bigint, capacity - seats_taken,
+       held_until <= statement_timestamp()
 from sessions
 where appointment_type_id = any(:type_ids) and starts_at >= :from and starts_at < :until
   and cancelled_at is null and id is distinct from cast(:ignoring as uuid)
@@ -63,7 +66,25 @@ from bookings
 join sessions on sessions.organization_id = bookings.organization_id and sessions.id = bookings.session_id
 where bookings.student_id = :student_id and bookings.starts_at >= :earliest and bookings.starts_at < :latest
   and bookings.ends_at > :from and bookings.cancelled_at is null
+  and (bookings.held_until is null or bookings.held_until > statement_timestamp())
   and bookings.session_id is distinct from cast(:ignoring as uuid)
+""")
+
+
+# Seats that count as taken, although what they are kept for has run out and nobody waits for them.
+_GIVEN_UP = text("""
+select session_id, sum(seats) from (
+  select session_id, count(*) as seats from bookings
+  where session_id = any(:session_ids) and held_until <= statement_timestamp()
+    and confirmed_at is null and cancelled_at is null
+  group by session_id
+  union all
+  select session_id, count(*) filter (where offer_expires_at <= statement_timestamp())
+    - count(*) filter (where offered_at is null)
+  from waitlist_entries
+  where session_id = any(:session_ids) and accepted_at is null and ended_at is null
+  group by session_id
+) as kept group by session_id having sum(seats) > 0
 """)
 
 
@@ -165,7 +186,12 @@ async def _read_classes(
         "until": until,
         "ignoring": question.ignoring_session_id,
     }
-    for id_, type_id, instructor_id, location_id, start, end, left in await session.execute(_CLASSES, asked):
+    rows = (await session.execute(_CLASSES, asked)).all()
+    given_up: dict[uuid.UUID, int] = {}
+    if stale := [row[0] for row in rows if row[-1]]:
+        async with as_the_school(session):
+            given_up = dict((await session.execute(_GIVEN_UP, {"session_ids": stale})).all())
+    for id_, type_id, instructor_id, location_id, start, end, left, _stale in rows:
         timetable = seats_of[type_id]
         asked_for = timetable.question
         instructor = timetable.instructors.get(instructor_id)
@@ -174,7 +200,15 @@ async def _read_classes(
             continue
         if asked_for.instructor_id in (None, instructor_id) and asked_for.location_id in (None, location_id):
             found[type_id].append(
-                Seats(id_, instructor_id, instructor.time_zone, location_id, start, end, left)
+                Seats(
+                    id_,
+                    instructor_id,
+                    instructor.time_zone,
+                    location_id,
+                    start,
+                    end,
+                    left + int(given_up.get(id_, 0)),
+                )
             )
     return found
 

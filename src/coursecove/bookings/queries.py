@@ -63,6 +63,7 @@ def booked() -> Select[Any]:
         Booking.price_cents,
         Booking.currency,
         Booking.confirmed_at,
+        Booking.held_until,
         Booking.approve_by,
         Booking.declined_at,
         Booking.cancelled_at,
@@ -73,12 +74,15 @@ def booked() -> Select[Any]:
         Booking.rescheduled_count,
         Booking.overridden_rules,
         Booking.attendance,
+        Booking.series_id,
+        Booking.series_on,
         Booking.revision,
         TeachingSession.capacity,
         TeachingSession.seats_taken,
         *_place_of_session(),
         *_person(_Instructor, "instructor"),
         *_person(_Student, "student"),
+        _Student.guardian_id.label("student_guardian_id"),
         *_person(_Canceller, "canceller"),
     ]
     return _with_place(
@@ -196,16 +200,16 @@ def _with_place(statement: Select[Any]) -> Select[Any]:
 
 
 def visible_to(viewer: Member) -> Any:
-    """What a person may know of: students their own lessons, instructors also what they teach or booked."""
+    """What a person may know of: their own lessons and their children's, instructors also what they teach.
+
+    And what they booked.  For statements over :func:`booked`.
+    """
     if viewer.role == "admin":
         return true()
+    own = or_(Booking.student_id == viewer.id, _Student.guardian_id == viewer.id)
     if viewer.role == "instructor":
-        return or_(
-            TeachingSession.instructor_id == viewer.id,
-            Booking.student_id == viewer.id,
-            Booking.booked_by_id == viewer.id,
-        )
-    return Booking.student_id == viewer.id
+        return or_(TeachingSession.instructor_id == viewer.id, own, Booking.booked_by_id == viewer.id)
+    return own
 
 
 def session_mentions(word: str) -> Any:
@@ -262,7 +266,10 @@ def filtered(
         conditions.append(TeachingSession.location_id == location_id)
     if room_id is not None:
         conditions.append(TeachingSession.room_id == room_id)
-    if status is not None:
+    if status is None:
+        # A time that is only kept, or was, is nobody's lesson.
+        conditions.append(Booking.status.not_in(("held", "expired")))
+    else:
         conditions.append(Booking.status == status)
         if status in ("held", "pending", "confirmed"):
             # Said again as the fact it is derived from, which the partial indexes know.

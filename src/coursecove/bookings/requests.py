@@ -49,17 +49,27 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     postcode: str
     travel_minutes: int
+    # Keep the time for so long instead of booking it.
+    hold_minutes: int | None = None
+    # What the trail says beside the ordinary: the series a lesson is of, for one.
+    trail: dict[str, Any] = {}
 
 
-async def checked(session: AsyncSession, data: BookingCreate, *, by: Member) -> Request:
-    """Return what ``data`` asks for; raises Forbidden, InstructorNotQualified, and Invalid at the field."""
+async def checked(
+    session: AsyncSession, data: BookingCreate, *, by: Member, hold_minutes: int | None = None
+) -> Request:
+    """Return what ``data`` asks for; raises Forbidden, InstructorNotQualified, and Invalid at the field.
+
+    With ``hold_minutes`` the time is to be kept for so long; what the school
+    wants to know may be said when the hold is confirmed.
+    """
     starts_at = checked_instant(data.starts_at)
-    for_another = data.student_id is not None and data.student_id != by.id
+    student_id = data.student_id or by.id
+    for_another = not await is_own(session, student_id, by=by)
     if for_another and by.role == "student":
-        raise Forbidden(_("You can book lessons for yourself only."))
+        raise Forbidden(_("You can book lessons for yourself and your children only."))
     if not for_another and (data.override_rules or data.room_id is not None):
         raise Forbidden(_("Rules and rooms are for staff who book for somebody else."))
-    student_id = data.student_id or by.id
     if for_another:
         await _check_student(session, student_id)
     type_ = await _bookable_type(session, data, by=by)
@@ -71,8 +81,11 @@ async def checked(session: AsyncSession, data: BookingCreate, *, by: Member) -> 
     check_qualified(type_, instructor_id)
     await check_session(session, type_, data.session_id)
     await check_place(session, type_, location_id=data.location_id, room_id=data.room_id)
-    address, postcode, travel_minutes = await _students_place(session, type_, data)
-    answers = appointments.check_answers(type_.questions, data.answers, complete=not for_another)
+    address, postcode, travel_minutes = await _students_place(
+        session, type_, data, with_address=hold_minutes is None
+    )
+    asked = not for_another and hold_minutes is None
+    answers = appointments.check_answers(type_.questions, data.answers, complete=asked)
     return Request(
         type=type_,
         student_id=student_id,
@@ -90,7 +103,15 @@ async def checked(session: AsyncSession, data: BookingCreate, *, by: Member) -> 
         address=address,
         postcode=postcode,
         travel_minutes=travel_minutes,
+        hold_minutes=hold_minutes,
     )
+
+
+async def is_own(session: AsyncSession, student_id: uuid.UUID, *, by: Member) -> bool:
+    """Say whether somebody's lessons are ``by``'s to take: their own, and those of a child of theirs."""
+    if student_id == by.id:
+        return True
+    return await tenants.find_child(session, student_id, guardian=by) is not None
 
 
 def checked_instant(moment: datetime) -> datetime:
@@ -166,7 +187,10 @@ async def check_session(
 
 
 async def hold_what_is_counted(session: AsyncSession, request: Request) -> None:
-    """Lock whoever has a limit on their lessons, so that what is counted next is still true at commit."""
+    """Lock whoever has a limit on their lessons, so that what is counted next is still true at commit.
+
+    Whoever holds times is counted too: nobody holds a whole day.
+    """
     type_ = request.type
     candidates = {request.instructor_id} if request.instructor_id else set(type_.instructor_ids)
     counted: set[uuid.UUID | None] = set()
@@ -177,6 +201,8 @@ async def hold_what_is_counted(session: AsyncSession, request: Request) -> None:
         counted |= {person.id for person in people.values() if person.day_limit or person.week_limit}
     if type_.student_day_limit or type_.student_week_limit:
         counted.add(request.student_id)
+    if request.hold_minutes is not None:
+        counted.add(request.by.id)
     await lock_resources(session, members=counted)
 
 
@@ -199,14 +225,14 @@ async def _bookable_type(session: AsyncSession, data: BookingCreate, *, by: Memb
 
 
 async def _students_place(
-    session: AsyncSession, type_: AppointmentTypeView, data: BookingCreate
+    session: AsyncSession, type_: AppointmentTypeView, data: BookingCreate, *, with_address: bool
 ) -> tuple[str, str, int]:
     if type_.location_mode != "students_place":
         return "", "", 0
     address = checked_text(data.address, field="address", longest=400)
     postcode = checked_text(one_line(data.postcode), field="postcode", longest=20)
     missing = {}
-    if not address:
+    if not address and with_address:
         missing["address"] = _("Say where the lesson is.")
     if not postcode:
         missing["postcode"] = _("Say the postcode, so that the way there can be planned.")

@@ -15,27 +15,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 _LOCK_SESSIONS = text("""
 select id, appointment_type_id, instructor_id, location_id, room_id, starts_at, ends_at,
-       blocked_from, blocked_until, capacity, seats_taken, scheduled_by_id, cancelled_at
+       blocked_from, blocked_until, capacity, seats_taken, scheduled_by_id, held_until, cancelled_at
 from sessions
 where id = any(cast(:session_ids as uuid[])
                || array(select session_id from bookings where id = :booking_id))
 order by id for no key update
 """)
 _LOCK_BOOKINGS = text("""
-select id, reference, session_id, student_id, starts_at, ends_at, confirmed_at, approve_by, cancelled_at,
-       status, revision, cancellation_notice_minutes
+select id, reference, session_id, student_id, booked_by_id, starts_at, ends_at, confirmed_at, held_until,
+       approve_by, cancelled_at, status, revision, cancellation_notice_minutes, note, answers, address
 from bookings
 where id = any(cast(:booking_ids as uuid[])
                || array(select id from bookings where session_id = any(cast(:session_ids as uuid[]))
                         and cancelled_at is null))
 order by id for no key update
 """)
-# A private lesson ends with its only seat; a class that staff put on the calendar stays.
-_GIVE_BACK = text("""
-update sessions
-set seats_taken = seats_taken - 1,
-    cancelled_at = case when seats_taken = 1 and scheduled_by_id is null then now() else cancelled_at end
-where id = :session_id and cancelled_at is null and seats_taken > 0
+_EXPIRED = text("""
+select id, reference, session_id, student_id, starts_at, ends_at, confirmed_at, held_until, status, revision
+from bookings
+where session_id = any(cast(:session_ids as uuid[])) and held_until <= statement_timestamp()
+  and confirmed_at is null and cancelled_at is null
+order by id for no key update
 """)
 
 
@@ -58,6 +58,6 @@ async def lock_seats(session: AsyncSession, session_ids: Collection[uuid.UUID]) 
     return list((await session.execute(_LOCK_BOOKINGS, values)).all())
 
 
-async def give_seat_back(session: AsyncSession, session_id: uuid.UUID) -> None:
-    """Count one seat less; a private lesson's time is free again, a class stays for the others."""
-    await session.execute(_GIVE_BACK, {"session_id": session_id})
+async def lock_expired_holds(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> list[Row[Any]]:
+    """Lock the holds that have run out in sessions that are locked already; return them by id."""
+    return list((await session.execute(_EXPIRED, {"session_ids": list(session_ids)})).all())

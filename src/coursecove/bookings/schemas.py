@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -125,8 +125,8 @@ class BookingCreate(Struct, forbid_unknown_fields=True, kw_only=True):
     """What a booking needs.
 
     No instructor means "anyone"; of a class, ``session_id`` or the start names
-    which.  ``student_id`` is for staff who book for a student; everybody else,
-    and staff who leave it out, book for themselves.  ``room_id`` and
+    which.  ``student_id`` is a child of one's own, or for staff a student they book
+    for; whoever leaves it out books for themselves.  ``room_id`` and
     ``override_rules`` are for staff: the rules that were passed are kept on the
     booking.  ``answers`` are by question.
     """
@@ -147,6 +147,31 @@ class BookingCreate(Struct, forbid_unknown_fields=True, kw_only=True):
     override_rules: bool = False
     # Of a type that is seen by link only.
     link_key: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class HoldCreate(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A time to keep; the fields are those of a booking, and what the school wants to know comes later."""
+
+    appointment_type_id: uuid.UUID
+    starts_at: Instant
+    session_id: uuid.UUID | None = None
+    duration_minutes: Duration | None = None
+    instructor_id: uuid.UUID | None = None
+    location_id: uuid.UUID | None = None
+    room_id: uuid.UUID | None = None
+    student_id: uuid.UUID | None = None
+    # For a lesson at the student's place: the way there is kept free as well.
+    postcode: Annotated[str, Meta(max_length=20)] = ""
+    override_rules: bool = False
+    link_key: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class HoldConfirm(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What goes with a held time when it is booked; ``answers`` are by question."""
+
+    note: Annotated[str, Meta(max_length=1000)] = ""
+    answers: dict[uuid.UUID, Annotated[str, Meta(max_length=2000)]] = {}
+    address: Annotated[str, Meta(max_length=400)] = ""
 
 
 class BookingCancel(Struct, forbid_unknown_fields=True):
@@ -214,6 +239,8 @@ class BookingView(Struct, frozen=True, kw_only=True):
     appointment_type: TypeSummary
     instructor: PersonSummary
     student: PersonSummary
+    # The viewer is the student, or their guardian.
+    is_own: bool = False
     location: PlaceSummary | None
     room: RoomSummary | None
     meeting_url: str | None
@@ -232,6 +259,8 @@ class BookingView(Struct, frozen=True, kw_only=True):
     currency: str | None
     booked_at: datetime
     confirmed_at: datetime | None
+    # Until when the time is kept for them; None as soon as it is theirs.
+    held_until: datetime | None = None
     # Until when staff may confirm a request; then it lapses.
     approve_by: datetime | None
     declined_at: datetime | None
@@ -261,6 +290,9 @@ class BookingView(Struct, frozen=True, kw_only=True):
     can_decide: bool
     can_note_attendance: bool
     can_write_notes: bool
+    # The series it is a lesson of, and the local date it was meant for.
+    series_id: uuid.UUID | None = None
+    series_on: date | None = None
     revision: int
 
 

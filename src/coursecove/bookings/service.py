@@ -19,6 +19,8 @@ from coursecove.bookings.calendar import calendar, week_figures
 from coursecove.bookings.cancellation import cancel
 from coursecove.bookings.class_scheduling import class_starts, schedule_class
 from coursecove.bookings.classes import cancel_class, get_class, get_class_by_handle, list_classes
+from coursecove.bookings.family import remove_child
+from coursecove.bookings.holds import confirm_hold, hold, release_hold
 from coursecove.bookings.models import Booking
 from coursecove.bookings.moving import move
 from coursecove.bookings.notes import add_note, change_note, delete_note
@@ -42,6 +44,7 @@ __all__ = [
     "cancel_class",
     "change_note",
     "class_starts",
+    "confirm_hold",
     "decline",
     "delete_note",
     "get_booking",
@@ -49,11 +52,14 @@ __all__ = [
     "get_class",
     "get_class_by_handle",
     "hand_over",
+    "hold",
     "list_bookings",
     "list_classes",
     "move",
     "note_attendance",
     "notes_of",
+    "release_hold",
+    "remove_child",
     "schedule_class",
     "substitutes",
     "week_figures",
@@ -97,8 +103,9 @@ async def list_bookings(
 
     Students get their own, instructors also those they teach or booked, admins
     all of them; filters only narrow that.  ``[from_, until)`` is about the
-    start.  Every word of ``search`` must occur in the reference, the type's
-    name, the instructor's or the student's.  A page holds 1 to 200.
+    start; holds come only when ``status`` asks for them.  Every word of
+    ``search`` must occur in the reference, the type's name, the instructor's or
+    the student's.  A page holds 1 to 200.
     """
     page, page_size = min(max(page, 1), LAST_PAGE), min(max(page_size, 1), LARGEST_PAGE)
     if search and not is_storable(search):

@@ -28,10 +28,29 @@ async def seeing_everything(session: AsyncSession) -> AsyncIterator[None]:
         # Admins see everything here, and students everything that is about themselves.
         yield
         return
+    async with as_the_school(session):
+        yield
+
+
+@asynccontextmanager
+async def as_the_school(session: AsyncSession) -> AsyncIterator[None]:
+    """Act as CourseCove itself inside the block, within the organization as ever.
+
+    For what happens to others because of what somebody does: a hold of theirs
+    that has run out, a seat that is offered to whoever waits for it.
+    """
+    acting: Acting = session.info["acting"]
+    if acting.role == "system" or session.info.get("as_the_school"):
+        yield
+        return
     await session.execute(_ACT_AS, {"role": "system"})
+    session.info["as_the_school"] = True
     try:
         yield
+        # What was recorded about others is written while it may be.
+        await session.flush()
     finally:
+        del session.info["as_the_school"]
         # A broken transaction takes no statement, and forgets the setting by itself.
         if session.is_active:
             await session.execute(_ACT_AS, {"role": acting.role})

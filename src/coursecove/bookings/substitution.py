@@ -179,7 +179,8 @@ async def _give(
     except IntegrityError as error:
         refusing_constraint(error)
         return _("This colleague has another lesson then.")
-    for number, seat in enumerate(seats):
+    # Of a time that is only kept for a moment nobody has heard yet.
+    for number, seat in enumerate(seat for seat in seats if seat.status != "held"):
         track_booking(
             session,
             "booking.reassigned",

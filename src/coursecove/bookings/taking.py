@@ -32,13 +32,16 @@ _REFERENCE_ATTEMPTS = 5
 _SEATED = """
 seated as (
   insert into bookings (organization_id, id, reference, session_id, student_id, booked_by_id,
-                        starts_at, ends_at, confirmed_at, approve_by, cancellation_notice_minutes,
+                        starts_at, ends_at, confirmed_at, held_until, approve_by, cancellation_notice_minutes,
                         reschedule_notice_minutes, most_reschedules, note, answers, address, postcode,
                         travel_minutes, price_cents, currency, rules_overridden, overridden_rules)
   select organization_id, :booking_id, :reference, id, :student_id, :booked_by_id,
-         :starts_at, :ends_at, case when cast(:approve_by as timestamptz) is null then now() end,
-         :approve_by, :cancellation_notice_minutes,
-         :reschedule_notice_minutes, :most_reschedules, :note, cast(:answers as jsonb), :address, :postcode,
+         :starts_at, :ends_at,
+         case when cast(:approve_by as timestamptz) is null and cast(:hold_minutes as integer) is null
+              then now() end,
+         statement_timestamp() + make_interval(mins => :hold_minutes), :approve_by,
+         :cancellation_notice_minutes, :reschedule_notice_minutes, :most_reschedules, :note,
+         cast(:answers as jsonb), :address, :postcode,
          :travel_minutes, :price_cents, :currency, :rules_overridden, cast(:overridden_rules as text[])
   from taught
   on conflict do nothing returning id
@@ -50,15 +53,17 @@ select (select id from taught), (select id from seated)
 _NEW_SESSION = """
 with taught as (
   insert into sessions (organization_id, id, appointment_type_id, instructor_id, location_id, room_id,
-                        starts_at, ends_at, blocked_from, blocked_until)
+                        starts_at, ends_at, blocked_from, blocked_until, held_until)
   values (:organization_id, :session_id, :appointment_type_id, :instructor_id, :location_id, :room_id,
-          :starts_at, :ends_at, :blocked_from, :blocked_until)
+          :starts_at, :ends_at, :blocked_from, :blocked_until,
+          statement_timestamp() + make_interval(mins => :hold_minutes))
   on conflict do nothing returning organization_id, id
 ), """
 # The row lock decides: whoever waits counts again what the first one left.
 _ONE_SEAT = """
 with taught as (
-  update sessions set seats_taken = seats_taken + 1
+  update sessions set seats_taken = seats_taken + 1,
+    held_until = least(held_until, statement_timestamp() + make_interval(mins => :hold_minutes))
   where id = :session_id and cancelled_at is null and seats_taken < capacity
   returning organization_id, id
 ), """
@@ -168,6 +173,7 @@ def _values(
         "reference": new_reference(),
         "student_id": request.student_id,
         "booked_by_id": request.by.id,
+        "hold_minutes": request.hold_minutes,
         "approve_by": approval_deadline(type_.approve_within_minutes, slot.starts_at) if asks else None,
         "cancellation_notice_minutes": type_.cancellation_notice_minutes,
         "reschedule_notice_minutes": type_.reschedule_notice_minutes,
@@ -185,9 +191,13 @@ def _values(
 
 
 def _track(session: AsyncSession, request: Request, values: dict[str, Any], *, in_class: bool) -> None:
+    if request.hold_minutes is not None:
+        action = "hold.placed"
+    else:
+        action = "booking.requested" if values["approve_by"] else "booking.confirmed"
     track(
         session,
-        "booking.requested" if values["approve_by"] else "booking.confirmed",
+        action,
         subject_type="booking",
         subject_id=values["booking_id"],
         actor_id=request.by.id,
@@ -204,5 +214,6 @@ def _track(session: AsyncSession, request: Request, values: dict[str, Any], *, i
             "rules_overridden": values["rules_overridden"],
             "overridden_rules": values["overridden_rules"],
             "in_class": in_class,
+            **request.trail,
         },
     )

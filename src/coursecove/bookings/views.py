@@ -104,7 +104,7 @@ def booking_view(
     confirmed, live = row.status == "confirmed", row.cancelled_at is None
     cut_off = cancel_until(row.starts_at, row.cancellation_notice_minutes)
     now = clock.now()
-    student = viewer.id == row.student_id
+    student = viewer.id in (row.student_id, row.student_guardian_id)
     participant = viewer.id == row.instructor_id or student
     return BookingView(
         id=row.id,
@@ -114,6 +114,7 @@ def booking_view(
         appointment_type=type_summary(row),
         instructor=_person(row, "instructor", viewer, staff=staff),
         student=_person(row, "student", viewer, staff=staff),
+        is_own=student,
         location=place_summary(row),
         room=room_summary(row),
         meeting_url=row.meeting_url if participant and is_online(row) and confirmed else None,
@@ -132,7 +133,8 @@ def booking_view(
         currency=row.currency,
         booked_at=row.created_at,
         confirmed_at=row.confirmed_at,
-        approve_by=row.approve_by if row.confirmed_at is None else None,
+        held_until=row.held_until if row.status == "held" else None,
+        approve_by=row.approve_by if row.status == "pending" else None,
         declined_at=row.declined_at,
         lapsed=row.status == "cancelled" and row.confirmed_at is None and row.canceller_id is None,
         cancelled_at=row.cancelled_at,
@@ -153,15 +155,20 @@ def booking_view(
         seats_taken=row.seats_taken,
         seats=seats,
         can_cancel=live
+        and row.status != "held"
         and (
             (staff and now < row.ends_at)
             # A request is not a promise yet: it may be taken back until the lesson would start.
             or (student and now <= (cut_off if confirmed else row.starts_at))
         ),
-        can_move=live and ((staff and now < row.ends_at) or (student and confirmed and may_move(row, now))),
+        can_move=live
+        and row.status != "held"
+        and ((staff and now < row.ends_at) or (student and confirmed and may_move(row, now))),
         can_decide=staff and row.status == "pending",
         can_note_attendance=staff and confirmed and now >= row.starts_at,
         can_write_notes=staff,
+        series_id=row.series_id,
+        series_on=row.series_on,
         revision=row.revision,
     )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from litestar import Controller, delete, get, patch, put
+from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards, service
+from coursecove.tenants.family import ChildCreate, ChildList, ChildUpdate, ChildView
 from coursecove.tenants.guards import AnyRequest
 from coursecove.tenants.invitation_controller import InvitationController
 from coursecove.tenants.models import Member
@@ -49,6 +51,7 @@ class OrganizationOut(Struct, frozen=True):
     default_reschedule_notice_minutes: int
     default_travel_minutes: int
     reminder_minutes: list[int]
+    waitlist_offer_minutes: int
 
 
 class PictureUpload(Struct, forbid_unknown_fields=True):
@@ -164,6 +167,65 @@ class MeController(Controller):
     ) -> PreferencesView:
         """Change zone, language, reminders (minutes before a lesson) or notices of clock changes."""
         return await service.update_preferences(session, data, by=by)
+
+
+class ChildController(Controller):
+    """The children of whoever is signed in; taking one out is with the lessons."""
+
+    path = "/me/children"
+    tags = ["Family"]
+    dependencies = {"by": Provide(guards.as_member)}
+
+    @get(operation_id="list_children", summary="Your children", response_description="Your children, by name.")
+    async def list_children(
+        self, session: NamedDependency[AsyncSession], by: NamedDependency[Member]
+    ) -> ChildList:
+        """Return the children you book for."""
+        return ChildList(await service.list_children(session, guardian=by))
+
+    @post(
+        operation_id="add_child",
+        summary="Add a child",
+        response_description="The child; its id goes into `student_id` of a booking.",
+    )
+    async def add_child(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        data: JSONBody[ChildCreate],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[ChildView]:
+        """Take a child into the school, without an account; you book for it and get its mail."""
+        return await respond_once(
+            request, session, idempotency_key, lambda: service.add_child(session, data, by=by), member_id=by.id
+        )
+
+    @get("/{child_id:uuid}", operation_id="get_child", summary="One child", response_description="The child.")
+    async def get_child(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        child_id: FromPath[uuid.UUID],
+    ) -> ChildView:
+        """Return one of your children; 404 for everybody else's."""
+        return await service.get_child(session, child_id, guardian=by)
+
+    @patch(
+        "/{child_id:uuid}",
+        operation_id="update_child",
+        summary="Change a child",
+        response_description="The child.",
+    )
+    async def update_child(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        child_id: FromPath[uuid.UUID],
+        data: JSONBody[ChildUpdate],
+    ) -> ChildView:
+        """Change the name or the year of birth of one of your children."""
+        return await service.change_child(session, child_id, data, by=by)
 
 
 class MemberController(Controller):
@@ -284,6 +346,7 @@ class InstructorController(Controller):
 API_CONTROLLERS: list[Any] = [
     OrganizationController,
     MeController,
+    ChildController,
     MemberController,
     InvitationController,
     InstructorController,

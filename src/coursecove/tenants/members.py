@@ -46,6 +46,7 @@ def member_view(member: Member) -> MemberView:
         role=member.role,  # type: ignore[arg-type] # the column's generated expression knows three
         joined_at=member.joined_at,
         deactivated_at=member.deactivated_at,
+        guardian_id=member.guardian_id,
     )
 
 

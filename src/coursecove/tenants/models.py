@@ -32,6 +32,7 @@ class Organization(Base):
     default_cancellation_notice_minutes: Mapped[int]
     default_reschedule_notice_minutes: Mapped[int]
     default_travel_minutes: Mapped[int]
+    waitlist_offer_minutes: Mapped[int]
     # How long before a lesson its people are reminded, unless they chose otherwise.
     reminder_minutes: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     version: Mapped[int]

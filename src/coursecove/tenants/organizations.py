@@ -69,6 +69,7 @@ def organization_view(organization: Organization) -> OrganizationView:
         default_reschedule_notice_minutes=organization.default_reschedule_notice_minutes,
         default_travel_minutes=organization.default_travel_minutes,
         reminder_minutes=list(organization.reminder_minutes),
+        waitlist_offer_minutes=organization.waitlist_offer_minutes,
     )
 
 

@@ -41,6 +41,8 @@ class OrganizationView(Struct, frozen=True):
     default_travel_minutes: int = 30
     # How long before a lesson its people are reminded, unless they chose otherwise; empty: not at all.
     reminder_minutes: list[int] = []
+    # How long a freed seat is kept for whoever waited longest.
+    waitlist_offer_minutes: int = 720
 
 
 class MemberView(Struct, frozen=True):
@@ -56,6 +58,8 @@ class MemberView(Struct, frozen=True):
     joined_at: datetime
     # Since when they are shut out by an admin of the school; None while they are not.
     deactivated_at: datetime | None = None
+    # Who books for them and gets their mail: children have no account of their own.
+    guardian_id: uuid.UUID | None = None
 
 
 class InstructorView(Struct, frozen=True):
@@ -111,6 +115,7 @@ class OrganizationUpdate(Struct, forbid_unknown_fields=True):
     default_cancellation_notice_minutes: Notice | UnsetType = UNSET
     default_reschedule_notice_minutes: Notice | UnsetType = UNSET
     default_travel_minutes: Annotated[int, Meta(ge=0, le=120)] | UnsetType = UNSET
+    waitlist_offer_minutes: Annotated[int, Meta(ge=15, le=10_080)] | UnsetType = UNSET
     # Of the offered ones (a day and two hours before, for instance); empty: no reminders.
     reminder_minutes: Reminders | UnsetType = UNSET
 

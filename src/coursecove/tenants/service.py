@@ -6,6 +6,14 @@ keeps the others out of sight.
 
 from __future__ import annotations
 
+from coursecove.tenants.family import (
+    add_child,
+    change_child,
+    find_child,
+    get_child,
+    list_children,
+    remove_child,
+)
 from coursecove.tenants.instructors import (
     ensure_instructor_profile,
     find_instructor_by_slug,
@@ -56,18 +64,23 @@ __all__ = [
     "MemberPage",
     "MemberStatus",
     "PictureView",
+    "add_child",
+    "change_child",
     "change_role",
     "check_time_zone",
     "deactivate_member",
     "ensure_instructor_profile",
+    "find_child",
     "find_instructor_by_slug",
     "find_picture",
+    "get_child",
     "get_instructor",
     "get_member",
     "get_organization",
     "get_preferences",
     "instructors_by_id",
     "is_deactivated",
+    "list_children",
     "list_instructors",
     "list_members",
     "member_view",
@@ -80,6 +93,7 @@ __all__ = [
     "reading_zone",
     "recognise",
     "recognise_with_zone",
+    "remove_child",
     "remove_logo",
     "remove_photo",
     "save_picture",

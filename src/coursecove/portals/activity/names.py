@@ -47,7 +47,7 @@ class Names:
         """Return what a fact is about, as its sentence names it."""
         key = str(fact.subject_id)
         match fact.subject_type:
-            case "booking" | "session":
+            case "booking" | "session" | "waitlist_entry" | "series":
                 return self._lesson(fact)
             case "member":
                 return self.people.get(key) or _("somebody")

@@ -31,6 +31,9 @@ SENTENCES = {
     "booking.note_deleted": N_("{who} deleted a note about {what}"),
     "booking.reassigned": N_("{who} gave {what} to another instructor"),
     "booking.requested": N_("{who} asked for {what}"),
+    "child.added": N_("{who} added the child {what}"),
+    "child.changed": N_("{who} changed the child {what}"),
+    "child.removed": N_("{who} took the child {what} out of the school"),
     "class.cancelled": N_("{who} cancelled the class {what}"),
     "class.changed": N_("{who} changed the class {what}"),
     "class.moved": N_("{who} moved the class {what}"),
@@ -38,6 +41,9 @@ SENTENCES = {
     "closure.changed": N_("{who} changed the closure {what}"),
     "closure.created": N_("{who} entered the closure {what}"),
     "closure.removed": N_("{who} removed the closure {what}"),
+    "hold.expired": N_("Nobody confirmed {what} while it was kept"),
+    "hold.placed": N_("{who} kept the time of {what} for a moment"),
+    "hold.released": N_("{who} let go of {what}"),
     "import.applied": N_("{who} imported a list: {what}"),
     "instructor.changed": N_("{who} changed the profile of {what}"),
     "instructor.date_changed": N_("{who} set other hours of {what} for a single day"),
@@ -71,19 +77,29 @@ SENTENCES = {
     "room.changed": N_("{who} changed the room {what}"),
     "room.created": N_("{who} added the room {what}"),
     "room.restored": N_("{who} restored the room {what}"),
+    "series.booked": N_("{who} booked the series {what}"),
+    "series.cancelled": N_("{who} cancelled lessons of the series {what}"),
+    "series.moved": N_("{who} moved lessons of the series {what}"),
     "session.reassigned": N_("{who} gave {what} to another instructor"),
     "travel_zone.changed": N_("{who} changed the travel zone {what}"),
     "travel_zone.created": N_("{who} added the travel zone {what}"),
     "travel_zone.deleted": N_("{who} deleted the travel zone {what}"),
     "travel_zone.reordered": N_("{who} put the travel zones in another order"),
+    "waitlist.accepted": N_("{who} took the seat that was offered in {what}"),
+    "waitlist.declined": N_("{who} did not take the seat that was offered in {what}"),
+    "waitlist.ended": N_("The waiting list of {what} ended"),
+    "waitlist.joined": N_("{who} joined the waiting list of {what}"),
+    "waitlist.lapsed": N_("A seat that was offered in {what} was not taken in time"),
+    "waitlist.left": N_("{who} left the waiting list of {what}"),
+    "waitlist.offered": N_("A free seat in {what} was offered to who waited longest"),
 }
 
 #: What the log can be narrowed to: the beginnings of its actions.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "lessons": (N_("Lessons"), ("booking.", "class.", "session.")),
+    "lessons": (N_("Lessons"), ("booking.", "class.", "session.", "hold.", "waitlist.", "series.")),
     "types": (N_("Appointment types"), ("appointment_type.", "question.")),
     "places": (N_("Locations and closures"), ("location.", "room.", "travel_zone.", "closure.")),
-    "people": (N_("People and hours"), ("member.", "invitation.", "instructor.")),
+    "people": (N_("People and hours"), ("member.", "child.", "invitation.", "instructor.")),
     "school": (N_("School"), ("organization.", "mail_text.", "import.")),
 }
 
@@ -91,6 +107,9 @@ _ICONS = {
     "booking": "calendar-check",
     "class": "calendar-days",
     "session": "calendar-days",
+    "hold": "calendar-check",
+    "waitlist": "calendar-days",
+    "series": "calendar-days",
     "appointment_type": "shapes",
     "question": "shapes",
     "location": "map-pin",
@@ -103,7 +122,9 @@ _ICONS = {
 def icon_of(action: str) -> str:
     """Return the icon that stands beside a sentence."""
     start = action.partition(".")[0]
-    return _ICONS.get(start, "users" if start in ("member", "instructor", "invitation") else "settings")
+    return _ICONS.get(
+        start, "users" if start in ("member", "child", "instructor", "invitation") else "settings"
+    )
 
 
 def sentence_of(action: str, data: dict[str, Any], *, who: str, what: str) -> str:

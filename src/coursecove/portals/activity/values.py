@@ -105,10 +105,11 @@ LABELS = {
 }
 #: What a fact carries for programs, or what its sentence says already.
 _SILENT = frozenset({
-    "answers", "appointment_type_id", "approved", "copied_from_id", "former_ends_at", "former_instructor_id",
-    "former_starts_at", "in_class", "instructor_id", "link_key", "locale", "note_id", "pending", "position",
-    "question_ids", "reference", "revision", "room_ids", "rules_overridden", "student_id", "tell_instructor",
-    "zone_ids",
+    "answers", "appointment_type_id", "approved", "booking_ids", "copied_from_id", "former_ends_at",
+    "former_instructor_id", "former_starts_at", "from_waitlist", "held", "in_class", "instructor_id",
+    "joined_by_id", "link_key", "locale", "note_id", "offer_expires_at", "pending", "position",
+    "question_ids", "reference", "revision", "room_ids", "rules_overridden", "scope", "series_id",
+    "series_on", "session_id", "student_id", "tell_instructor", "zone_ids",
 })  # fmt: skip
 #: When a lesson is stands in its sentence.
 _SAID_OF_LESSONS = frozenset({"starts_at", "ends_at", "location_id", "room_id"})
