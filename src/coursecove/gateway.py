@@ -244,9 +244,9 @@ _SECURITY_HEADERS: tuple[Header, ...] = (
 
 
 def _content_security_policies(settings: Settings) -> dict[str, bytes]:
-    """Return the policy of ordinary pages and of those that mount Clerk's components.
+    """Return the policy of ordinary pages, of those that show another in a frame, and of Clerk's components.
 
-    Source for the second: Clerk's own guide; its components write inline
+    Source for the last: Clerk's own guide; its components write inline
     styles and ask Cloudflare's challenge.
     """
     clerk = settings.clerk_frontend_api
@@ -261,7 +261,8 @@ def _content_security_policies(settings: Settings) -> dict[str, bytes]:
         f"style-src 'self' {clerk} 'unsafe-inline'; worker-src 'self' blob:; "
         "frame-src https://challenges.cloudflare.com"
     )
-    return {"page": page.encode(), "sign_in": sign_in.encode()}
+    framing = f"{page}; frame-src 'self'"
+    return {"page": page.encode(), "framing": framing.encode(), "sign_in": sign_in.encode()}
 
 
 def _refuse_cross_site(scope: HTTPScope, facts: RequestFacts, origin: str) -> None:

@@ -142,7 +142,7 @@ function busy(elements, on) {
 // A form that leaves the page: show it on the pressed button, and let no second press through.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method === "dialog" || isHtmx(form)) return;
+  if (event.defaultPrevented || form.method === "dialog" || isHtmx(form) || event.submitter?.formTarget) return;
   if (form.dataset.sent) {
     event.preventDefault();
     return;

@@ -61,6 +61,10 @@ class Things:
     time_off_code: str
     # Clerk's name of an invitation that is not open (any more).
     invitation_id: str = "orginv_2ofTheMatrix"
+    # Kinds of lists and mails, the same at every school.
+    list_kind: str = "hours"
+    mail_kind: str = "confirmation"
+    language: str = "en"
     # Far from everything that is planned; the same at every school.
     on_date: str = "2031-01-07"
 
@@ -140,6 +144,7 @@ _PARAMETERS = {
     "invitation_id": "invitation_id",
     "time_off_id": "time_off_id",
     "on_date": "on_date",
+    "language": "language",
 }
 
 
@@ -149,7 +154,9 @@ def filled(path: str, things: Things) -> tuple[str, list[str]]:
     while "{" in path:
         before, _, rest = path.partition("{")
         name, _, after = rest.partition("}")
-        if name == "slug":
+        if name == "kind":
+            name = "mail_kind" if "texts" in before else "list_kind"
+        elif name == "slug":
             name = next(thing for prefix, thing in _SLUGS.items() if before.startswith(prefix))
         elif name == "handle":
             name = next((thing for prefix, thing in _HANDLES.items() if before.startswith(prefix)), name)
@@ -315,6 +322,11 @@ ROUTES: dict[str, Route] = {
     "DELETE /api/v1/invitations/{invitation_id}": Route("admins"),
     "PUT /api/v1/organization/logo": Route("admins", json=lambda _: {"content": DOT}),
     "DELETE /api/v1/organization/logo": Route("admins"),
+    "GET /api/v1/activity": Route("admins", query=lambda things: {"person_id": str(things.member_id)}),
+    "GET /api/v1/mail-texts": Route("admins"),
+    "GET /api/v1/mail-texts/{kind}/{language}": Route("admins"),
+    "PATCH /api/v1/mail-texts/{kind}/{language}": Route("admins", json=lambda _: {"closing": "Matrix."}),
+    "DELETE /api/v1/mail-texts/{kind}/{language}": Route("admins"),
     "GET /api/v1/instructors": Route("everyone"),
     "PUT /api/v1/instructors/{member_id}/photo": Route("staff", json=lambda _: {"content": DOT}),
     "DELETE /api/v1/instructors/{member_id}/photo": Route("staff"),
@@ -541,6 +553,14 @@ ROUTES: dict[str, Route] = {
             "GET /admin/school",
             "GET /admin/school/look",
             "GET /admin/school/policies",
+            "GET /admin/school/texts",
+            "GET /admin/school/texts/{kind}/{language}",
+            "GET /admin/school/texts/{kind}/{language}/preview",
+            "GET /admin/activity",
+            "GET /admin/imports",
+            "GET /admin/imports/{kind}",
+            "GET /admin/imports/{kind}/template.csv",
+            "GET /admin/imports/{kind}/review",
             "GET /admin/types",
             "GET /admin/types/new",
             "GET /admin/types/{slug}",
@@ -563,6 +583,9 @@ ROUTES: dict[str, Route] = {
             "POST /admin/locations/{slug}/archive",
             "POST /admin/locations/{slug}/restore",
             "POST /admin/school/sync",
+            "POST /admin/school/texts/{kind}/{language}/reset",
+            "POST /admin/imports/{kind}/review",
+            "POST /admin/imports/{kind}/discard",
             "POST /admin/types/{slug}/archive",
             "POST /admin/types/{slug}/restore",
             "POST /admin/types/{slug}/duplicate",
@@ -575,6 +598,12 @@ ROUTES: dict[str, Route] = {
     "POST /admin/classes/new": Route("admins", form=_class_form),
     "POST /admin/classes/{handle}/attendance": Route("admins", form=lambda _: {"everybody": "present"}),
     "POST /admin/classes/{handle}/cancel": Route("admins", form=_nothing),
+    "POST /admin/school/texts/{kind}/{language}": Route("admins", form=lambda _: {"closing": "Matrix."}),
+    "POST /admin/school/texts/{kind}/{language}/preview": Route(
+        "admins", form=lambda _: {"opening": "Hello {student}", "view": "text"}
+    ),
+    # Refused with 422: there is no file in it.
+    "POST /admin/imports/{kind}": Route("admins", form=_nothing),
     "POST /admin/bookings/{reference}/move": Route("admins", form=lambda _: {"time": "2030-01-07T10:00:00Z"}),
     "POST /admin/bookings/{reference}/attendance": Route("admins", form=lambda _: {"attendance": "present"}),
     "POST /admin/bookings/{reference}/notes": Route("admins", form=lambda _: {"body": "Played well."}),

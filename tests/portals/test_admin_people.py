@@ -328,3 +328,66 @@ def test_an_admin_begins_to_teach_on_their_own_pages(clara: httpx.Client, client
     assert send(clara, f"{own}/qualifications", appointment_type_ids=["violin-lesson"]).status_code == 303
     assert "does not teach yet" not in text_of(clara.get(f"{own}/profile"))
     assert "Clara Weiss" in text_of(client("musicschool", cookie=True).get("/book/violin-lesson"))
+
+
+def test_somebody_is_shut_out_and_let_in_again(clara: httpx.Client, client: ClientFor) -> None:
+    mia = person(clara, "Mia Okafor")
+    as_mia = client("musicschool", "mia@example.com", cookie=True)
+    assert as_mia.get("/lessons").status_code == 200
+    asked = clara.get(f"{mia}/deactivation")
+    assert "Lessons ahead stay on the calendar" in text_of(asked)
+    assert "Lessons they still take" in text_of(asked)
+    assert send(clara, f"{mia}/deactivation").headers["location"] == mia
+    # Out at once, with the token they have; in the list of those who are, and no other.
+    assert as_mia.get("/lessons").status_code in (303, 403)
+    assert "Mia Okafor" not in text_of(clara.get("/admin/people"))
+    assert "Mia Okafor" in text_of(clara.get("/admin/people?status=deactivated"))
+    assert send(clara, f"{mia}/deactivation").status_code == 303
+    assert send(clara, f"{mia}/reactivation").headers["location"] == mia
+    assert as_mia.get("/lessons").status_code == 200
+
+
+def test_nobody_shuts_themselves_out(clara: httpx.Client) -> None:
+    own = person(clara, "Clara Weiss")
+    refused = send(clara, f"{own}/deactivation")
+    assert refused.status_code == 409
+    assert "You cannot deactivate yourself." in text_of(refused)
+    assert clara.get("/admin").status_code == 200
+
+
+def test_one_thing_is_done_to_several_people_or_to_nobody(clara: httpx.Client) -> None:
+    found = clara.get("/admin/people", params={"q": "pupil"})
+    handles = [href.rpartition("/")[2] for href in links(found, "^/admin/people/pupil-")][:3]
+    assert len(handles) == 3
+    asked = clara.get("/admin/people/bulk", params={"person": handles, "do": "role"})
+    assert asked.status_code == 200
+    values = fields(asked, "/admin/people/bulk")
+    assert values["person"] == handles
+    wrong = send(clara, "/admin/people/bulk", values)
+    assert wrong.status_code == 422
+    assert message_at(wrong, "role") == "Choose a role."
+    assert fields(wrong, "/admin/people/bulk")["person"] == handles
+    assert send(clara, "/admin/people/bulk", values, role="instructor").status_code == 303
+    assert "3 people" in text_of(clara.get("/admin/people?role=instructor&q=pupil"))
+    # One of them cannot be: then nobody is.
+    own = person(clara, "Clara Weiss").rpartition("/")[2]
+    refused = send(clara, "/admin/people/bulk", do=["deactivate"], person=[*handles, own])
+    assert refused.status_code == 409
+    assert "You cannot deactivate yourself." in text_of(refused)
+    assert "Pupil" not in text_of(clara.get("/admin/people?status=deactivated"))
+    assert send(clara, "/admin/people/bulk", do=["deactivate"], person=handles).status_code == 303
+    assert "3 people" in text_of(clara.get("/admin/people?status=deactivated&q=pupil"))
+    assert send(clara, "/admin/people/bulk", do=["reactivate"], person=handles).status_code == 303
+    assert "Nobody is deactivated" in text_of(clara.get("/admin/people?status=deactivated"))
+
+
+def test_the_api_shuts_out_and_lets_in(client: ClientFor, musicschool: School) -> None:
+    http = client("musicschool", "clara@harmony.example")
+    path = f"/api/v1/members/{musicschool.members['leo@example.com']}"
+    out = http.patch(path, json={"deactivated": True})
+    assert out.status_code == 200
+    assert out.json()["deactivated_at"]
+    found = http.get("/api/v1/members", params={"status": "deactivated"}).json()["items"]
+    assert [one["email"] for one in found] == ["leo@example.com"]
+    back = http.patch(path, json={"deactivated": False})
+    assert (back.status_code, back.json()["deactivated_at"], back.json()["role"]) == (200, None, "student")

@@ -22,7 +22,7 @@ from coursecove.bookings.calendar_controllers import (
 from coursecove.bookings.change_controllers import BookingChangeController, NoteController
 from coursecove.bookings.class_controllers import ClassController
 from coursecove.bookings.hold_controller import FamilyController, HoldController
-from coursecove.bookings.moments import WindowFrom, WindowUntil, instant_in, window_in
+from coursecove.bookings.moments import WindowFrom, WindowUntil, window_in
 from coursecove.bookings.requests import is_own
 from coursecove.bookings.schemas import (
     BookingCancel,
@@ -36,6 +36,7 @@ from coursecove.errors import Forbidden, NotFound, Unauthenticated
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards
 from coursecove.tenants.guards import AnyRequest
+from coursecove.tenants.instants import instant_in
 from coursecove.tenants.models import Member
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -11,10 +10,10 @@ from litestar.params import QueryParameter
 from coursecove import clock
 from coursecove.errors import Invalid
 from coursecove.tenants.guards import AnyRequest
+from coursecove.tenants.instants import instant_in
 
 LONGEST_WINDOW = timedelta(days=62)
 USUAL_WINDOW = timedelta(days=7)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d\D")
 
 WindowFrom = Annotated[
     datetime | None,
@@ -27,15 +26,6 @@ WindowUntil = Annotated[
         description="With an offset, exclusive, at most 62 days on; default 7 days on.",
     ),
 ]
-
-
-def instant_in(request: AnyRequest, field: str, moment: datetime | None) -> datetime | None:
-    """Return an instant of the address as it was read; raises Invalid at ``field`` without an offset."""
-    # In an address, msgspec takes a bare number for seconds since 1970 too; the documentation does not.
-    written = all(_DATE.match(text) for text in request.query_params.getall(field, []))
-    if moment is not None and (moment.tzinfo is None or not written):
-        raise Invalid(fields={field: "Give date, time and offset, as in 2026-12-01T09:00:00+01:00."})
-    return moment
 
 
 def window_in(request: AnyRequest, from_: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards, service
+from coursecove.tenants.activity_controller import ActivityController
 from coursecove.tenants.family import ChildCreate, ChildList, ChildUpdate, ChildView
 from coursecove.tenants.guards import AnyRequest
 from coursecove.tenants.invitation_controller import InvitationController
@@ -350,4 +351,5 @@ API_CONTROLLERS: list[Any] = [
     MemberController,
     InvitationController,
     InstructorController,
+    ActivityController,
 ]

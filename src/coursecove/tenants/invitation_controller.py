@@ -47,7 +47,7 @@ class InvitationController(Controller):
             _resources(request), organization, page=page, page_size=page_size
         )
 
-    @post(operation_id="invite", summary="Invite people")
+    @post(operation_id="invite_people", summary="Invite people")
     async def invite(
         self,
         request: AnyRequest,

@@ -232,3 +232,5 @@ async def reactivate_member(session: AsyncSession, member_id: uuid.UUID, *, by: 
 async def _note_access(session: AsyncSession, member: Member, action: str, *, by: Member) -> None:
     track(session, action, subject_type="member", subject_id=member.id, actor_id=by.id)
     await session.flush()
+    # The database computes the role anew with every change of the row.
+    await session.refresh(member)

@@ -77,7 +77,7 @@ class Names:
             case "organization":
                 return "/admin/school"
             case "mail_text":
-                return f"/admin/school/texts/{fact.data.get('kind', '')}"
+                return f"/admin/school/texts/{fact.data.get('kind')}/{fact.data.get('language')}"
             case "closure":
                 return "/admin/closures"
         return None

@@ -18,6 +18,7 @@ from coursecove.portals.admin.imports import ImportPages
 from coursecove.portals.admin.invitations import InvitationPages, PendingPages
 from coursecove.portals.admin.location_hours import LocationHoursPages
 from coursecove.portals.admin.locations import LocationPages
+from coursecove.portals.admin.mail_texts import MailTextPages
 from coursecove.portals.admin.overview import overview
 from coursecove.portals.admin.people import PeoplePages
 from coursecove.portals.admin.person import PersonPages
@@ -52,6 +53,7 @@ HANDLERS: list[Any] = [
     TeachingPages,
     PersonHoursPages,
     SchoolPages,
+    MailTextPages,
     activity,
     ImportPages,
     AbsencePages,
