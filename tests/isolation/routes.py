@@ -481,6 +481,8 @@ ROUTES: dict[str, Route] = {
     "GET /lessons/{reference}/calendar.ics": Route("members"),
     "GET /lessons/{reference}/cancel": Route("members"),
     "POST /lessons/{reference}/cancel": Route("members", form=_nothing),
+    "GET /lessons/{reference}/move": Route("members"),
+    "POST /lessons/{reference}/move": Route("members", form=lambda _: {"time": "2031-01-07T10:00Z"}),
     # Pages: instructors.
     "GET /teach": Route("staff"),
     "GET /teach/week": Route("staff", query=lambda _: {"week": "2031-W02"}),

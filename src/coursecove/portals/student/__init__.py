@@ -7,5 +7,6 @@ from typing import Any
 from coursecove.portals.student.booking import BookingPages
 from coursecove.portals.student.front import front
 from coursecove.portals.student.lessons import LessonPages
+from coursecove.portals.student.moving import MovePages
 
-HANDLERS: list[Any] = [front, BookingPages, LessonPages]
+HANDLERS: list[Any] = [front, BookingPages, LessonPages, MovePages]

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock, formatting
 from coursecove.appointments.schemas import AppointmentTypeView
-from coursecove.bookings.schemas import SlotView
+from coursecove.bookings.schemas import PersonSummary, SlotView
 from coursecove.bookings.views import cancel_until
 from coursecove.errors import CourseCoveError
 from coursecove.i18n import _
@@ -51,23 +51,37 @@ async def next_step(
     if not choice.decided_postcode:
         return draw(request, choice, "postcode", _("Where do you live?"), preview=preview)
     choice = preset(choice)
-    gone = None
     if choice.time is not None:
         free = await slots_at(session, choice, viewer=viewer)
         if free:
             return confirm(request, choice, free, viewer, preview=preview)
+    return await time_step(request, session, choice, viewer=viewer, preview=preview)
+
+
+async def time_step(
+    request: AnyRequest,
+    session: AsyncSession,
+    choice: Choice,
+    *,
+    viewer: Member | PersonSummary | None,
+    title: str | None = None,
+    gone: str | None = None,
+    **context: Any,
+) -> Response[Any]:
+    """Draw the month with its free days; ``gone`` is a time that was chosen and is free no more."""
+    if choice.time is not None and gone is None:
         gone = formatting.time(choice.time, choice.zone)
     calendar = await calendar_of(session, replace(choice, time=None), viewer=viewer)
     return draw(
         request,
         choice,
         "time",
-        _("Choose a time"),
+        title or _("Choose a time"),
         calendar=calendar,
         weekdays=weekday_heads(),
         narrowing=narrowing_of(choice),
         gone=gone,
-        preview=preview,
+        **context,
     )
 
 
@@ -180,15 +194,18 @@ def draw(
     *,
     status_code: int = 200,
     preview: Mapping[str, Any] | None = None,
+    moving: Mapping[str, Any] | None = None,
+    trail: list[dict[str, Any]] | None = None,
     **context: Any,
 ) -> Response[Any]:
-    """Draw one step of the flow."""
+    """Draw one step of the flow; ``moving`` is the lesson that gets another time, ``trail`` leads back."""
     offer = choice.offer
     anyone = replace(choice, teacher=None, anyone=True)
     page = page_context(
         request,
         title,
         nav=STUDENT_NAV,
+        breadcrumb=trail,
         description=_("{lesson}: free times to book.").format(lesson=offer.type.name),
     )
     # Signing in from the header comes back to what was chosen, too.
@@ -207,7 +224,8 @@ def draw(
         choice=choice,
         online=offer.type.location_mode == "online",
         minutes=choice.minutes or offer.type.duration_minutes,
-        steps=_steps(choice, step),
+        steps=[] if moving else _steps(choice, step),
+        moving=moving,
         zone_note=zone_note(choice),
         fields={
             "with": choice.teacher.slug if choice.teacher else "anyone",

@@ -20,10 +20,13 @@ from coursecove.formatting import initials, same_clock
 from coursecove.i18n import _
 from coursecove.notifications.calendar_invite import calendar_invite
 from coursecove.notifications.rendering import Notice
+from coursecove.portals.booking_changes import note_words
 from coursecove.portals.cancelling import cancel_by_form
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
+from coursecove.portals.student.choice import address
+from coursecove.portals.student.policies import cancelling_words, moving_words
 from coursecove.tenants.guards import as_member
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -32,6 +35,8 @@ AnyRequest = Request[Any, Any, Any]
 PAGE_SIZE = 20
 # No lesson is longer, so what runs now started at most this long ago.
 _LONGEST_LESSON = timedelta(hours=12)
+# From when on the link to join is what one came for.
+_SOON = timedelta(minutes=60)
 # The page of a lesson that was just booked says so, once and for a while; an old bookmark does not.
 _FRESH = timedelta(minutes=30)
 
@@ -78,12 +83,20 @@ class LessonPages(Controller):
             page_context(request, _("My lessons"), nav=STUDENT_NAV),
             past=past,
             cards=[
-                lesson_card(
-                    booking,
-                    _clocks(request, organization, booking),
-                    href=f"/lessons/{booking.reference}",
-                    who=booking.instructor.name,
-                )
+                {
+                    **lesson_card(
+                        booking,
+                        _clocks(request, organization, booking),
+                        href=f"/lessons/{booking.reference}",
+                        who=booking.instructor.name,
+                    ),
+                    "soon": booking.starts_at - now <= _SOON,
+                    "can_move": booking.can_move,
+                    "pending": booking.status == "pending",
+                    "policy": cancelling_words(booking, _clocks(request, organization, booking)),
+                    "again_href": again_href(booking),
+                    "notes": len(booking.notes),
+                }
                 for booking in [*running, *found.items]
             ],
             pages=pages_of(found.page, found.total, "/lessons?show=past&" if past else "/lessons?"),
@@ -198,6 +211,13 @@ async def own_booking(session: AsyncSession, reference: str, *, by: Member) -> B
     return booking
 
 
+def again_href(booking: BookingView) -> str:
+    """Return where another lesson like this one is booked; the teacher one knows comes first there anyway."""
+    return address(
+        booking.appointment_type.slug, {"place": booking.location.slug if booking.location else None}
+    )
+
+
 def page_number(request: AnyRequest) -> int:
     """Return the page asked for, 1 when that cannot be read."""
     text = request.query_params.get("page", "")
@@ -257,23 +277,14 @@ def _draw(
         over=booking.ends_at <= clock.now(),
         map_href=map_href(booking.location) if booking.location else None,
         instructor_initials=initials(booking.instructor.name),
-        policy=_policy(booking, clocks),
+        clocks=clocks,
+        soon=booking.starts_at - clock.now() <= _SOON,
+        policy=cancelling_words(booking, clocks),
+        moving=moving_words(booking, clocks),
+        answer_by=clocks.moment(booking.approve_by) if booking.approve_by else None,
+        notes=[note_words(note, clocks) for note in booking.notes],
+        again_href=again_href(booking),
         cancelled_at=clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
         email=by.email,
         **context,
     )
-
-
-def _policy(booking: BookingView, clocks: Clocks) -> str | None:
-    """Say until when the student can cancel, or that the time for it is over."""
-    if booking.status == "cancelled" or booking.starts_at <= clock.now():
-        return None
-    until = clocks.moment(booking.cancel_until)
-    if booking.cancel_until < clock.now():
-        return _(
-            "Cancelling online was possible until {until}. "
-            "If you cannot come, please get in touch with the school."
-        ).format(until=until)
-    if booking.cancel_until == booking.starts_at:
-        return _("You can cancel free of charge until the lesson starts.")
-    return _("You can cancel free of charge until {until}.").format(until=until)

@@ -30,14 +30,17 @@ def _href(choice: Choice) -> str:
 def _teachers(choice: Choice) -> list[dict[str, Any]]:
     if choice.offer.is_class:
         return []
-    options: list[dict[str, Any]] = [
-        {
-            "label": _("Anyone"),
-            "href": _href(replace(choice, teacher=None, anyone=True)),
-            "current": choice.teacher is None,
-            "icon": "users",
-        }
-    ]
+    options: list[dict[str, Any]] = []
+    # A lesson that is moved has a teacher, and keeps them unless another one is named.
+    if not choice.offer.moving_session_id:
+        options.append(
+            {
+                "label": _("Anyone"),
+                "href": _href(replace(choice, teacher=None, anyone=True)),
+                "current": choice.teacher is None,
+                "icon": "users",
+            }
+        )
     options += [
         {
             "label": teacher.name,
@@ -53,6 +56,8 @@ def _teachers(choice: Choice) -> list[dict[str, Any]]:
 
 
 def _lengths(choice: Choice) -> list[dict[str, Any]]:
+    if choice.offer.moving_session_id:
+        return []
     return [
         {
             "label": formatting.duration(minutes),

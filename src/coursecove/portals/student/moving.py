@@ -1,0 +1,211 @@
+"""Moving one's own lesson: the calendar of its type, then the old and the new time side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove import formatting
+from coursecove.appointments import service as appointments
+from coursecove.bookings import service as bookings
+from coursecove.bookings.schemas import BookingMove, BookingView, SlotView
+from coursecove.db.session import discard
+from coursecove.errors import Conflict, CourseCoveError, Invalid
+from coursecove.i18n import _
+from coursecove.portals.forms import read_form
+from coursecove.portals.pages import AnyRequest, redirect, viewer_zone
+from coursecove.portals.student.calendar import alternative_groups, slots_at
+from coursecove.portals.student.choice import Choice, instant_text, read_choice
+from coursecove.portals.student.flow import draw, time_step
+from coursecove.portals.student.lessons import own_booking
+from coursecove.portals.student.offering import offer_of
+from coursecove.portals.student.policies import moving_words
+from coursecove.tenants.guards import as_member
+from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import OrganizationView
+
+_FIELDS = ("with", "place", "time", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """A lesson on its way: what is chosen so far, and what every step says of it."""
+
+    booking: BookingView
+    choice: Choice
+    by: Member
+
+    @property
+    def href(self) -> str:
+        return f"/lessons/{self.booking.reference}"
+
+    @property
+    def frame(self) -> dict[str, Any]:
+        """Return what the pages show around the steps."""
+        booking, clocks = self.booking, self.choice.clocks
+        return {
+            "moving": {
+                "href": self.href,
+                "was": clocks.when(booking.starts_at, booking.ends_at),
+                "with_name": booking.instructor.name,
+                "place": booking.location,
+                "policy": moving_words(booking, clocks),
+            },
+            "trail": [
+                {"label": _("My lessons"), "href": "/lessons"},
+                {"label": booking.appointment_type.name, "href": self.href},
+            ],
+        }
+
+
+class MovePages(Controller):
+    """The same booking at another time; every rule is asked again, but its own old time is no conflict."""
+
+    path = "/lessons"
+    include_in_schema = False
+    dependencies = {"by": Provide(as_member)}
+
+    @get("/{reference:str}/move")
+    async def choose(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+        reference: FromPath[str],
+    ) -> Response[Any]:
+        """Show the free times, or what moving to the chosen one means."""
+        booking = await own_booking(session, reference, by=by)
+        if not booking.can_move:
+            return redirect(request, f"/lessons/{booking.reference}")
+        moving = await _moving(request, session, organization, booking, dict(request.query_params), by)
+        choice = moving.choice
+        if choice.time is not None:
+            free = await slots_at(session, choice, viewer=booking.student)
+            if free:
+                return _confirm(request, moving, free)
+        return await time_step(
+            request, session, choice, viewer=booking.student, title=_("Choose another time"), **moving.frame
+        )
+
+    @post("/{reference:str}/move", status_code=200)
+    async def move(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+        reference: FromPath[str],
+    ) -> Response[Any]:
+        """Move it, or offer the nearest free times; the teacher is told."""
+        booking = await own_booking(session, reference, by=by)
+        values = await read_form(request, fields=_FIELDS)
+        time, _slash, place = values.get("time", "").partition("/")
+        said = {**values, "time": time, "place": place or values.get("place", "")}
+        moving = await _moving(request, session, organization, booking, said, by)
+        try:
+            moved = await bookings.move(session, booking.id, _wanted(moving), by=by)
+        except CourseCoveError as error:
+            if not isinstance(error, (Conflict, Invalid)):
+                raise
+            await discard(session)
+            return _refused(request, moving, error)
+        when = moving.choice.clocks.when(moved.starts_at, moved.ends_at)
+        text = _("Moved to {when}. {name} will be told.")
+        if moved.status == "pending":
+            text = _("You asked to move it to {when}. {name} will be told.")
+        return redirect(request, moving.href, flash=text.format(when=when.sentence, name=moved.instructor.name))
+
+
+async def _moving(
+    request: AnyRequest,
+    session: AsyncSession,
+    organization: OrganizationView,
+    booking: BookingView,
+    params: Mapping[str, str],
+    by: Member,
+) -> _Moving:
+    type_ = await appointments.get_type(session, booking.appointment_type.id)
+    offer = await offer_of(
+        session,
+        organization,
+        type_,
+        viewer=by,
+        zone=viewer_zone(request, organization.time_zone),
+        postcode=booking.postcode,
+        path=f"/lessons/{booking.reference}/move",
+    )
+    offer = replace(
+        offer,
+        key=None,
+        # Where it takes place at the student's is known already.
+        asks_postcode=False,
+        moving_session_id=booking.session_id,
+        moving_from=booking.starts_at,
+    )
+    present = next((teacher.slug for teacher in offer.teachers if teacher.id == booking.instructor.id), "")
+    given = {name: value for name, value in params.items() if value}
+    if given.get("with") not in {teacher.slug for teacher in offer.teachers}:
+        given["with"] = present
+    # How long it takes is for the school to change.
+    choice = replace(read_choice(given, offer), minutes=booking.duration_minutes)
+    if not choice.decided_teacher:
+        choice = replace(choice, anyone=True)
+    return _Moving(booking, choice, by)
+
+
+def _wanted(moving: _Moving) -> BookingMove:
+    choice = moving.choice
+    if choice.time is None:
+        raise Invalid(fields={"time": _("Choose a time.")})
+    return BookingMove(
+        starts_at=choice.time,
+        instructor_id=None if choice.offer.is_class else choice.instructor_id,
+        location_id=choice.location_id,
+    )
+
+
+def _confirm(request: AnyRequest, moving: _Moving, free: list[SlotView]) -> Response[Any]:
+    slot, choice = free[0], moving.choice
+    if choice.place is None and slot.location is not None:
+        place = next((place for place in choice.offer.places if place.id == slot.location.id), None)
+        choice = replace(choice, place=place)
+    teacher = choice.teacher.name if choice.teacher else None
+    if choice.offer.is_class or teacher is None:
+        teacher = formatting.listed([person.name for person in slot.instructors])
+    return draw(
+        request,
+        choice,
+        "move",
+        _("Move your lesson?"),
+        when=choice.clocks.when(slot.starts_at, slot.ends_at),
+        with_name=teacher,
+        place=slot.location,
+        seats_left=slot.seats_left,
+        time_value=instant_text(slot.starts_at),
+        back_href=choice.href(day=choice.day),
+        **moving.frame,
+    )
+
+
+def _refused(request: AnyRequest, moving: _Moving, error: CourseCoveError) -> Response[Any]:
+    choice = moving.choice
+    return draw(
+        request,
+        choice,
+        "refused",
+        error.title,
+        status_code=error.status,
+        detail=next(iter(error.fields.values()), None) or error.detail,
+        wanted=choice.clocks.moment(choice.time) if choice.time else None,
+        groups=alternative_groups(choice, error.extra.get("alternatives", ())),
+        calendar_href=choice.href(day=choice.day) if moving.booking.can_move else moving.href,
+        kept={},
+        **moving.frame,
+    )
