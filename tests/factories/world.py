@@ -25,6 +25,9 @@ from tests.serving import Loop, serving
 
 # What the unit of work sets for a job of CourseCove itself, for tests that speak SQL.
 ENTER = "select set_config('app.organization_id', %s, true), set_config('app.member_role', 'system', true)"
+_UNFINISHED = text(
+    "select source, message_id from webhook_events where status <> 'completed' order by received_at"
+)
 
 
 def token_for(

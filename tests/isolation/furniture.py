@@ -57,6 +57,9 @@ insert into preferences (organization_id, member_id)
 insert into calendar_feeds (organization_id, token_digest, kind, member_id, created_by_id)
   select organization_id, repeat('0', 64), 'student', id, id from members
   where organization_id = {school} limit 1;
+insert into calendar_feeds (organization_id, token_digest, kind, location_id, created_by_id)
+  select locations.organization_id, repeat('1', 64), 'location', locations.id, members.id
+  from locations join members using (organization_id) where organization_id = {school} limit 1;
 """
 
 

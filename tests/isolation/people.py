@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from coursecove.portals import csrf
 from coursecove.tenants.handles import handle_of
 from tests.factories.world import School
 from tests.isolation.databases import Connection, enter
-from tests.isolation.routes import ROUTES, Things, filled
+from tests.isolation.routes import FAR_AHEAD, ROUTES, Things, filled
 
 #: Mia belongs to the music school only.
 PEOPLE = {
@@ -28,6 +29,10 @@ PEOPLE = {
 
 Ask = Callable[..., httpx.Response]
 
+#: Codes, slugs, handles and days are at least as long; "yes" and "30" may stand anywhere on a page.
+_SHORTEST_NAME = 8
+_TOKEN = re.compile(rf'(name="{csrf.FIELD}" value=")[\w-]{{64}}(?=")')
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -39,7 +44,7 @@ class Answer:
 
 
 def answer_of(response: httpx.Response, values: list[str]) -> Answer:
-    """Return an answer without what differs between any two requests: date, id, and what was asked for."""
+    """Return an answer without what differs between any two requests: date, id, token, what was asked for."""
     body = response.text
     headers = []
     for name, value in sorted(response.headers.items()):
@@ -52,6 +57,8 @@ def _without(text: str, values: list[str]) -> str:
     # The longest first: one may be a part of another.
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "…")
+    # No two pages carry the same token: 48 random bytes that know nothing of what was asked for.
+    text = _TOKEN.sub(r"\1…", text)
     # A page names the request, for whoever asks the operator about it.
     return re.sub(r"\b[0-9a-f]{32}\b", "…", text)
 
@@ -70,11 +77,13 @@ def call(client: httpx.Client, route: str, things: Things, **changes: Any) -> tu
         "params": described.query and described.query(things),
         "json": described.json and described.json(things),
         "data": described.form and described.form(things),
+        "files": described.files and described.files(things),
     }
     parts |= changes
     # What was typed comes back, too, in the page that offers to send it again.
     for value in (parts["data"] or {}).values():
-        values += [name for name in value if name] if isinstance(value, list) else []
+        typed = value if isinstance(value, list) else [value]
+        values += [text for text in typed if len(text) >= _SHORTEST_NAME]
     sent = {name: value for name, value in parts.items() if value is not None}
     if method == "POST" and described.form is not None and not sent.get("data"):
         # A form of a button alone is one all the same; the client sends the token as a header.
@@ -110,20 +119,7 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             "select given_name || ' ' || family_name from members where id = %s",
             school.members[teacher],
         )
-        (closure_id,) = _one(
-            connection,
-            "insert into closures (organization_id, name, starts_on, ends_on) "
-            "values (%s, 'Holiday of the matrix', '2031-01-01', '2031-01-02') returning id",
-            school.organization_id,
-        )
-        (time_off_id,) = _one(
-            connection,
-            "insert into time_off (organization_id, member_id, starts_at, ends_at, created_by_id) "
-            "values (%s, %s, '2030-12-24', '2030-12-25', %s) returning id",
-            school.organization_id,
-            school.members[teacher],
-            school.members[teacher],
-        )
+        passing = _things_that_pass(connection, school, teacher)
         (question_id,) = _one(
             connection,
             "insert into intake_questions (organization_id, appointment_type_id, kind, label) "
@@ -164,13 +160,13 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         (class_id,) = _one(
             connection,
             "insert into sessions (organization_id, id, appointment_type_id, instructor_id, location_id, "
-            "starts_at, ends_at, blocked_from, blocked_until, capacity, scheduled_by_id) values (%s, "
-            "gen_random_uuid(), %s, %s, %s, '2031-04-01T10:00Z', '2031-04-01T10:45Z', '2031-04-01T10:00Z', "
-            "'2031-04-01T10:45Z', 9, %s) returning id",
+            "starts_at, ends_at, blocked_from, blocked_until, capacity, scheduled_by_id) "
+            "select %s, gen_random_uuid(), %s, id, %s, at, at + interval '45 min', at, at + interval '45 min', "
+            "9, id from members, cast(%s as timestamptz) at where id = %s returning id",
             school.organization_id,
             class_type_id,
-            school.members[teacher],
             booking[4],
+            FAR_AHEAD - timedelta(days=10),
             school.members[teacher],
         )
         (note_id,) = _one(
@@ -206,10 +202,6 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         type_slug=type_slug,
         location_slug=location_slug,
         handle=handle_of(school.members[teacher], name),
-        closure_id=closure_id,
-        time_off_id=time_off_id,
-        closure_slug="holiday-of-the-matrix-" + handle_of(closure_id, "").rpartition("-")[2],
-        time_off_code=handle_of(time_off_id, "").rpartition("-")[2],
         question_id=question_id,
         room_id=room_id,
         zone_id=zone_id,
@@ -219,7 +211,42 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         note_id=note_id,
         child_id=child_id,
         digest=picture_id.hex,
+        **passing,
     )
+
+
+def with_new_things_that_pass(settings: Settings, school: School, things: Things, *, teacher: str) -> Things:
+    """Return the same things with those replaced that requests take away for good."""
+    with psycopg.connect(settings.database_url) as connection:
+        enter(connection, school.organization_id)
+        return replace(things, **_things_that_pass(connection, school, teacher))
+
+
+def _things_that_pass(connection: Connection, school: School, teacher: str) -> dict[str, Any]:
+    (closure_id,) = _one(
+        connection,
+        "insert into closures (organization_id, name, starts_on, ends_on) "
+        "values (%s, 'Holiday of the matrix', %s, %s) returning id",
+        school.organization_id,
+        FAR_AHEAD,
+        FAR_AHEAD,
+    )
+    (time_off_id,) = _one(
+        connection,
+        "insert into time_off (organization_id, member_id, starts_at, ends_at, created_by_id) "
+        "values (%s, %s, %s, %s, %s) returning id",
+        school.organization_id,
+        school.members[teacher],
+        FAR_AHEAD - timedelta(days=20),
+        FAR_AHEAD - timedelta(days=19),
+        school.members[teacher],
+    )
+    return {
+        "closure_id": closure_id,
+        "closure_slug": "holiday-of-the-matrix-" + handle_of(closure_id, "").rpartition("-")[2],
+        "time_off_id": time_off_id,
+        "time_off_code": handle_of(time_off_id, "").rpartition("-")[2],
+    }
 
 
 def _one(connection: Connection, query: str, *values: Any) -> tuple[Any, ...]:

@@ -7,11 +7,13 @@ somebody has written down whom they meant it for.
 
 from __future__ import annotations
 
+import base64
+import re
 import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 from litestar.routes import HTTPRoute
@@ -29,6 +31,12 @@ ROLES: dict[Audience, frozenset[str]] = {
     "staff": frozenset({"instructor", "admin"}),
     "admins": frozenset({"admin"}),
 }
+
+
+#: A day far from everything that is planned, on lists of what is ahead all the same.
+FAR_AHEAD = date.today() + timedelta(days=700)
+#: An hour no school takes bookings for yet.
+TOO_FAR = f"{date.today() + timedelta(days=1200)}T10:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +67,14 @@ class Things:
     digest: str
     closure_slug: str
     time_off_code: str
-    # Clerk's name of an invitation that is not open (any more).
-    invitation_id: str = "orginv_2ofTheMatrix"
+    # Clerk's name of an open invitation; there is none without Clerk.
+    invitation_id: str = ""
     # Kinds of lists and mails, the same at every school.
-    list_kind: str = "hours"
+    list_kind: str = "people"
     mail_kind: str = "confirmation"
     language: str = "en"
     # Far from everything that is planned; the same at every school.
-    on_date: str = "2031-01-07"
+    on_date: str = FAR_AHEAD.isoformat()
 
     # As they stand in addresses; the words in front of the code are for readers only.
     @property
@@ -102,28 +110,35 @@ def like_nothing(things: Things) -> Things:
         zone_id=uuid.uuid4(),
         class_id=uuid.uuid4(),
         class_type_id=uuid.uuid4(),
-        class_handle=things.class_handle.rpartition("-")[0] + "-aaaaaaaa",
         note_id=uuid.uuid4(),
         child_id=uuid.uuid4(),
         digest=uuid.uuid4().hex,
+        invitation_id="orginv_" + "q" * (len(things.invitation_id) - len("orginv_")),
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
         location_slug=other(things.location_slug),
         closure_slug=things.closure_slug.rpartition("-")[0] + "-aaaaaaaa",
         time_off_code="aaaaaaaa",
         # The name in front of the code is for readers only.
-        handle=things.handle.rpartition("-")[0] + "-aaaaaaaa",
+        handle=_of_nothing(things.handle),
+        class_handle=_of_nothing(things.class_handle),
     )
 
 
+def _of_nothing(handle: str) -> str:
+    return handle.rpartition("-")[0] + "-aaaaaaaa"
+
+
 #: Which thing a path parameter names; slugs and handles are told apart by what stands before them.
-_SLUGS = {
+_NAMES = {
     "/book/": "type_slug",
     "/admin/types/": "type_slug",
     "/admin/locations/": "location_slug",
     "/admin/closures/": "closure_slug",
+    "/admin/people/": "handle",
+    "/teach/classes/": "class_handle",
+    "/admin/classes/": "class_handle",
 }
-_HANDLES = {"/teach/classes/": "class_handle", "/admin/classes/": "class_handle"}
 _PARAMETERS = {
     "member_id": "member_id",
     "type_id": "type_id",
@@ -148,6 +163,15 @@ _PARAMETERS = {
 }
 
 
+#: Parameters that name no thing of a school.
+_OF_EVERYBODY = ("on_date", "kind", "language")
+
+
+def names_a_thing(route: str) -> bool:
+    """Say whether an address names something that belongs to a school."""
+    return any(name not in _OF_EVERYBODY for name in re.findall(r"\{(\w+)\}", route))
+
+
 def filled(path: str, things: Things) -> tuple[str, list[str]]:
     """Return the path with the school's things in it, and the values put in."""
     values = []
@@ -156,10 +180,8 @@ def filled(path: str, things: Things) -> tuple[str, list[str]]:
         name, _, after = rest.partition("}")
         if name == "kind":
             name = "mail_kind" if "texts" in before else "list_kind"
-        elif name == "slug":
-            name = next(thing for prefix, thing in _SLUGS.items() if before.startswith(prefix))
-        elif name == "handle":
-            name = next((thing for prefix, thing in _HANDLES.items() if before.startswith(prefix)), name)
+        elif name in ("slug", "handle"):
+            name = next(thing for prefix, thing in _NAMES.items() if before.startswith(prefix))
         else:
             name = _PARAMETERS[name]
         value = str(getattr(things, name))
@@ -176,12 +198,13 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81yt
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Whom a route is for, and a request it takes: query, JSON body or form fields, from a school's things."""
+    """Whom a route is for, and a request it takes, from a school's things: query, JSON, form fields, files."""
 
     audience: Audience
     query: Body | None = None
     json: Body | None = None
     form: Body | None = None
+    files: Body | None = None
 
 
 def _nothing(_: Things) -> dict[str, Any]:
@@ -205,6 +228,8 @@ def _type_form(things: Things) -> dict[str, Any]:
         "horizon_days": "60",
         "minimum_notice_minutes": "0",
         "cancellation_notice_minutes": "0",
+        "reschedule_notice_minutes": "0",
+        "approve_within_minutes": "1440",
         "color": "#4f46e5",
         "location_mode": "in_person",
         "location_ids": [things.location_slug],
@@ -214,7 +239,12 @@ def _type_form(things: Things) -> dict[str, Any]:
 
 
 def _hours_form(_: Things) -> dict[str, Any]:
-    return {"starts-1": ["09:00"], "ends-1": ["17:00"], "place-1": [""]}
+    # The whole week: nothing that is booked is outside.
+    return {
+        f"{name}-{weekday}": [value]
+        for weekday in range(1, 8)
+        for name, value in (("starts", "00:00"), ("ends", "00:00"), ("place", ""))
+    }
 
 
 def _date_form(things: Things) -> dict[str, Any]:
@@ -229,22 +259,35 @@ def _date_form(things: Things) -> dict[str, Any]:
 
 def _time_off_form(_: Things) -> dict[str, Any]:
     # Every caller takes a day of their own.
-    day = date(2032, 1, 1) + timedelta(days=secrets.randbelow(20_000))
+    day = FAR_AHEAD + timedelta(days=300 + secrets.randbelow(20_000))
     return {"first_day": day.isoformat(), "reason": "Dentist of the matrix"}
 
 
+def _sick_form(things: Things) -> dict[str, Any]:
+    # So many days ahead nobody has a lesson to hand over.
+    return {"from": things.on_date, "until": things.on_date}
+
+
+def _picture_file(_: Things) -> dict[str, Any]:
+    return {"picture": ("dot.png", base64.b64decode(DOT), "image/png")}
+
+
+def _list_file(_: Things) -> dict[str, Any]:
+    return {"file": ("people.csv", b"E-mail,Role\nnew@example.com,student\n", "text/csv")}
+
+
 def _closure_form(things: Things) -> dict[str, Any]:
-    return {"name": "Day of the matrix", "starts_on": "2031-01-07", "location": things.location_slug}
+    return {"name": "Day of the matrix", "starts_on": things.on_date, "location": things.location_slug}
 
 
 def _booking_form(_: Things) -> dict[str, Any]:
-    return {"with": "anyone", "place": "", "time": "2030-01-07T10:00:00Z", "note": ""}
+    return {"with": "anyone", "place": "", "time": TOO_FAR, "note": ""}
 
 
 def _booking(things: Things) -> dict[str, Any]:
     return {
         "appointment_type_id": str(things.type_id),
-        "starts_at": "2030-01-07T10:00:00Z",
+        "starts_at": TOO_FAR,
         "instructor_id": str(things.member_id),
         "location_id": str(things.location_id),
         "student_id": str(things.student_id),
@@ -257,19 +300,19 @@ def _class(things: Things) -> dict[str, Any]:
         "instructor_id": str(things.member_id),
         "location_id": str(things.location_id),
         # One of its own whenever it is asked for.
-        "starts_at": [
-            (datetime(2031, 5, 5, 12, tzinfo=UTC) + timedelta(days=secrets.randbelow(300))).isoformat()
-        ],
+        "starts_at": [f"{FAR_AHEAD + timedelta(days=100 + secrets.randbelow(300))}T12:00:00Z"],
         "override_rules": True,
     }
 
 
 def _class_form(_: Things) -> dict[str, Any]:
-    return {"with": "nobody", "day": ["2031-01-07"], "time": ["10:00"]}
+    # Every caller takes a day of their own, whoever's hours it is outside of.
+    day = FAR_AHEAD - timedelta(days=30 + secrets.randbelow(600))
+    return {"day": [day.isoformat()], "time": ["10:00"], "seats": "1", "override": "yes"}
 
 
 def _hold(things: Things) -> dict[str, Any]:
-    return {**_booking(things), "starts_at": "2030-01-14T10:00:00Z"}
+    return {**_booking(things), "starts_at": TOO_FAR}
 
 
 def _window(things: Things) -> dict[str, Any]:
@@ -282,7 +325,8 @@ def _week(things: Things) -> dict[str, Any]:
 
 def _time_off(_: Things) -> dict[str, Any]:
     # Every caller takes an afternoon of their own.
-    starts_at = datetime(2031, 1, 1, 12, tzinfo=UTC) + timedelta(days=secrets.randbelow(20_000))
+    days = 300 + secrets.randbelow(20_000)
+    starts_at = datetime.combine(FAR_AHEAD + timedelta(days=days), time(12), tzinfo=UTC)
     return {
         "starts_at": starts_at.isoformat(),
         "ends_at": (starts_at + timedelta(hours=4)).isoformat(),
@@ -293,8 +337,8 @@ def _time_off(_: Things) -> dict[str, Any]:
 def _closure(things: Things) -> dict[str, Any]:
     return {
         "name": "Day of the matrix",
-        "starts_on": "2031-01-07",
-        "ends_on": "2031-01-07",
+        "starts_on": things.on_date,
+        "ends_on": things.on_date,
         "location_id": str(things.location_id),
     }
 
@@ -337,7 +381,7 @@ ROUTES: dict[str, Route] = {
         "admins", json=lambda things: {"appointment_type_ids": [str(things.type_id)]}
     ),
     "PUT /api/v1/instructors/{member_id}/qualifications/{type_id}": Route(
-        "admins", json=lambda _: {"expires_on": "2031-12-31"}
+        "admins", json=lambda _: {"expires_on": FAR_AHEAD.isoformat()}
     ),
     "GET /api/v1/lapsing-qualifications": Route("admins"),
     "GET /api/v1/instructors/{member_id}/weekly-hours": Route("staff"),
@@ -432,7 +476,7 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/bookings/{booking_id}/rescheduling": Route(
         "members",
         json=lambda things: {
-            "starts_at": "2030-01-07T11:00:00Z",
+            "starts_at": TOO_FAR,
             "instructor_id": str(things.member_id),
             "location_id": str(things.location_id),
         },
@@ -482,14 +526,13 @@ ROUTES: dict[str, Route] = {
     "GET /lessons/{reference}/cancel": Route("members"),
     "POST /lessons/{reference}/cancel": Route("members", form=_nothing),
     "GET /lessons/{reference}/move": Route("members"),
-    "POST /lessons/{reference}/move": Route("members", form=lambda _: {"time": "2031-01-07T10:00Z"}),
+    "POST /lessons/{reference}/move": Route("members", form=lambda _: {"time": TOO_FAR}),
     # Pages: instructors.
     "GET /teach": Route("staff"),
-    "GET /teach/week": Route("staff", query=lambda _: {"week": "2031-W02"}),
+    "GET /teach/week": Route("staff", query=lambda _: {"week": f"{FAR_AHEAD:%G-W%V}"}),
     "GET /teach/types": Route("staff"),
     "GET /teach/sick": Route("staff", query=lambda things: {"from": things.on_date}),
-    # So many days ahead nobody has a lesson to hand over.
-    "POST /teach/sick": Route("staff", form=lambda things: {"from": things.on_date, "until": things.on_date}),
+    "POST /teach/sick": Route("staff", form=_sick_form),
     "GET /teach/lessons/{reference}": Route("staff"),
     "POST /teach/lessons/{reference}/approve": Route("staff", form=_nothing),
     "POST /teach/lessons/{reference}/attendance": Route("staff", form=lambda _: {"attendance": "present"}),
@@ -498,7 +541,7 @@ ROUTES: dict[str, Route] = {
     "GET /teach/lessons/{reference}/decline": Route("staff"),
     "POST /teach/lessons/{reference}/decline": Route("staff", form=_nothing),
     "GET /teach/lessons/{reference}/move": Route("staff"),
-    "POST /teach/lessons/{reference}/move": Route("staff", form=lambda _: {"time": "2031-01-07T10:00Z"}),
+    "POST /teach/lessons/{reference}/move": Route("staff", form=lambda _: {"time": TOO_FAR}),
     "GET /teach/lessons/{reference}/notes": Route("staff"),
     "POST /teach/lessons/{reference}/notes": Route("staff", form=lambda _: {"body": "Bars 13 to 15."}),
     "GET /teach/classes": Route("staff"),
@@ -521,6 +564,7 @@ ROUTES: dict[str, Route] = {
     **dict.fromkeys(
         (
             "GET /admin",
+            "GET /admin/activity",
             "GET /admin/bookings",
             "GET /admin/bookings/new",
             "GET /admin/bookings/{reference}",
@@ -533,6 +577,10 @@ ROUTES: dict[str, Route] = {
             "GET /admin/classes/new",
             "GET /admin/classes/{handle}",
             "GET /admin/classes/{handle}/cancel",
+            "GET /admin/imports",
+            "GET /admin/imports/{kind}",
+            "GET /admin/imports/{kind}/review",
+            "GET /admin/imports/{kind}/template.csv",
             "GET /admin/locations",
             "GET /admin/locations/new",
             "GET /admin/locations/{slug}",
@@ -582,6 +630,9 @@ ROUTES: dict[str, Route] = {
             "POST /admin/bookings/{reference}/cancel",
             "POST /admin/bookings/{reference}/decline",
             "POST /admin/closures/{slug}/remove",
+            # Nothing was uploaded: back to the upload, or to the choice.
+            "POST /admin/imports/{kind}/review",
+            "POST /admin/imports/{kind}/discard",
             "POST /admin/locations/{slug}/archive",
             "POST /admin/locations/{slug}/restore",
             "POST /admin/school/sync",
@@ -589,6 +640,7 @@ ROUTES: dict[str, Route] = {
             "POST /admin/imports/{kind}/review",
             "POST /admin/imports/{kind}/discard",
             "POST /admin/types/{slug}/archive",
+            "POST /admin/types/{slug}/duplicate",
             "POST /admin/types/{slug}/restore",
             "POST /admin/types/{slug}/duplicate",
             "POST /admin/types/{slug}/link",
@@ -604,9 +656,7 @@ ROUTES: dict[str, Route] = {
     "POST /admin/school/texts/{kind}/{language}/preview": Route(
         "admins", form=lambda _: {"opening": "Hello {student}", "view": "text"}
     ),
-    # Refused with 422: there is no file in it.
-    "POST /admin/imports/{kind}": Route("admins", form=_nothing),
-    "POST /admin/bookings/{reference}/move": Route("admins", form=lambda _: {"time": "2030-01-07T10:00:00Z"}),
+    "POST /admin/bookings/{reference}/move": Route("admins", form=lambda _: {"time": TOO_FAR}),
     "POST /admin/bookings/{reference}/attendance": Route("admins", form=lambda _: {"attendance": "present"}),
     "POST /admin/bookings/{reference}/notes": Route("admins", form=lambda _: {"body": "Played well."}),
     "POST /admin/bookings/new": Route(
@@ -614,14 +664,19 @@ ROUTES: dict[str, Route] = {
         query=lambda things: {"student": things.handle, "type": things.type_slug},
         form=_booking_form,
     ),
+    "POST /admin/imports/{kind}": Route("admins", form=_nothing, files=_list_file),
     "POST /admin/locations/new": Route("admins", form=lambda _: {"name": "Place of the matrix"}),
     "POST /admin/locations/{slug}": Route("admins", form=lambda _: {"directions": "Left."}),
     # Clerk remembers who was invited.
     "POST /admin/people/invite": Route(
         "admins", form=lambda _: {"emails": f"{uuid.uuid4().hex}@example.com", "role": "student"}
     ),
-    "POST /admin/people/invitations/resend": Route("admins", form=lambda _: {"invitation": "orginv_matrix"}),
-    "POST /admin/people/invitations/revoke": Route("admins", form=lambda _: {"invitation": "orginv_matrix"}),
+    "POST /admin/people/invitations/resend": Route(
+        "admins", form=lambda things: {"invitation": things.invitation_id}
+    ),
+    "POST /admin/people/invitations/revoke": Route(
+        "admins", form=lambda things: {"invitation": things.invitation_id}
+    ),
     "GET /admin/people/bulk": Route(
         "admins", query=lambda things: {"do": "deactivate", "person": things.handle}
     ),
@@ -646,19 +701,17 @@ ROUTES: dict[str, Route] = {
     "POST /admin/people/{handle}/qualifications": Route(
         "admins", form=lambda things: {"appointment_type_ids": [things.type_slug]}
     ),
-    # So many days ahead nobody has a lesson to hand over.
-    "POST /admin/people/{handle}/sick": Route(
-        "admins", form=lambda things: {"from": things.on_date, "until": things.on_date}
-    ),
+    "GET /admin/people/{handle}/sick": Route("admins", query=lambda things: {"from": things.on_date}),
+    "POST /admin/people/{handle}/sick": Route("admins", form=_sick_form),
     "POST /admin/people/{handle}/role": Route("admins", form=lambda _: {"role": "instructor"}),
     "POST /admin/school": Route("admins", form=lambda _: {"name": "Stillwater Yoga"}),
     "POST /admin/school/look": Route("admins", form=lambda _: {"accent_color": "#0f766e"}),
     "POST /admin/school/policies": Route("admins", form=lambda _: {"policy_text": "Bring a mat."}),
-    "POST /admin/school/logo": Route("admins", form=_nothing),
+    "POST /admin/school/logo": Route("admins", form=_nothing, files=_picture_file),
     "POST /admin/school/logo/removal": Route("admins", form=_nothing),
-    "POST /admin/people/{handle}/photo": Route("admins", form=_nothing),
+    "POST /admin/people/{handle}/photo": Route("admins", form=_nothing, files=_picture_file),
     "POST /admin/people/{handle}/photo/removal": Route("admins", form=_nothing),
-    "POST /teach/profile/photo": Route("staff", form=_nothing),
+    "POST /teach/profile/photo": Route("staff", form=_nothing, files=_picture_file),
     "POST /teach/profile/photo/removal": Route("staff", form=_nothing),
     "POST /admin/types/new": Route("admins", form=_type_form),
     "POST /admin/types/{slug}": Route("admins", form=_type_form),

@@ -33,10 +33,12 @@ def columns_of(connection: Connection, table: str) -> list[str]:
     return [name for (name,) in found]
 
 
-def a_row(connection: Connection, table: str, organization_id: uuid.UUID) -> dict[str, Any]:
-    """Return one row of a school as JSON; the connection must be above all policies."""
+def a_row(
+    connection: Connection, table: str, organization_id: uuid.UUID, *, last: bool = False
+) -> dict[str, Any]:
+    """Return one row of a school as JSON, the first or the last; the connection must be above all policies."""
     # Of the people, the application writes down only children.
-    order = "order by guardian_id is null" if table == "members" else ""
+    order = f"order by guardian_id is null{' desc' if last else ''}" if table == "members" else ""
     row = connection.execute(
         f"select to_jsonb(t) from {table} t where organization_id = %s {order} limit 1",
         [organization_id],
