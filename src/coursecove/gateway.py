@@ -29,6 +29,7 @@ from coursecove.i18n import N_
 from coursecove.identity.authentication import Authenticator, Handshake, SignedIn, SignedOut
 from coursecove.identity.cookies import own_name
 from coursecove.identity.requests import RequestFacts
+from coursecove.observability import SECRET_PATHS
 from coursecove.rate_limits import AddressReader, RateLimits, TooManyRequests
 from coursecove.tenants.directory import Directory
 from coursecove.tenants.hosts import BadHost, Bare, Elsewhere, HostReader, School
@@ -200,6 +201,10 @@ class Gateway:
                 for line in state.get("set_cookies", ()):
                     headers.append((b"set-cookie", line.encode("latin-1")))
                 policy = self._policies[state.get("content_policy", "page")]
+                if scope["path"].startswith(SECRET_PATHS):
+                    # No link followed from here, and no script, tells the next page where one was.
+                    headers.append((b"referrer-policy", b"no-referrer"))
+                    names.add(b"referrer-policy")
                 for name, value in (*_SECURITY_HEADERS, (b"content-security-policy", policy)):
                     if name not in names:
                         headers.append((name, value))

@@ -25,6 +25,18 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
+#: Addresses whose next part is a secret: a private calendar, the end of somebody's mails.
+SECRET_PATHS = ("/feeds/", "/unsubscribe/")
+
+
+def shown_path(path: str) -> str:
+    """Return a path as it may be written down: what follows :data:`SECRET_PATHS` is left out."""
+    for prefix in SECRET_PATHS:
+        if path.startswith(prefix):
+            return f"{prefix}…"
+    return path[:300]
+
+
 def _area(path: str) -> str:
     """Return a label of few values for a path: the part of the house it belongs to."""
     head = path.strip("/").split("/")[0]
@@ -68,7 +80,7 @@ def observe(app: ASGIApp) -> ASGIApp:
                 log.info(
                     "request",
                     method=method,
-                    path=path[:300],
+                    path=shown_path(path),
                     status=status,
                     duration_ms=round(duration * 1000, 1),
                 )

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 
 from coursecove.config import Settings
+from coursecove.notifications.unsubscribing import unsubscribe_token
 from coursecove.portals import csrf
 from coursecove.tenants.handles import handle_of
 from tests.factories.world import School
@@ -212,6 +213,12 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         child_id=child_id,
         digest=picture_id.hex,
         **passing,
+        ending=unsubscribe_token(
+            settings,
+            organization_id=school.organization_id,
+            member_id=school.members[student],
+            kind="clock_change",
+        ),
     )
 
 

@@ -65,6 +65,8 @@ class Things:
     # The student's own.
     child_id: uuid.UUID
     digest: str
+    # The end of somebody's mails.
+    ending: str
     closure_slug: str
     time_off_code: str
     # Clerk's name of an open invitation; there is none without Clerk.
@@ -114,6 +116,7 @@ def like_nothing(things: Things) -> Things:
         child_id=uuid.uuid4(),
         digest=uuid.uuid4().hex,
         invitation_id="orginv_" + "q" * (len(things.invitation_id) - len("orginv_")),
+        ending=secrets.token_urlsafe(37),
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
         location_slug=other(things.location_slug),
@@ -136,6 +139,7 @@ _NAMES = {
     "/admin/locations/": "location_slug",
     "/admin/closures/": "closure_slug",
     "/admin/people/": "handle",
+    "/unsubscribe/": "ending",
     "/teach/classes/": "class_handle",
     "/admin/classes/": "class_handle",
 }
@@ -180,7 +184,7 @@ def filled(path: str, things: Things) -> tuple[str, list[str]]:
         name, _, after = rest.partition("}")
         if name == "kind":
             name = "mail_kind" if "texts" in before else "list_kind"
-        elif name in ("slug", "handle"):
+        elif name in ("slug", "handle", "token"):
             name = next(thing for prefix, thing in _NAMES.items() if before.startswith(prefix))
         else:
             name = _PARAMETERS[name]
@@ -515,6 +519,8 @@ ROUTES: dict[str, Route] = {
     "POST /join": Route("guests", form=lambda _: {"return_to": "/"}),
     "GET /branding.css": Route("everyone"),
     "GET /pictures/{digest}": Route("everyone"),
+    "GET /unsubscribe/{token}": Route("everyone"),
+    "POST /unsubscribe/{token}": Route("everyone", form=lambda _: {"List-Unsubscribe": "One-Click"}),
     "POST /language": Route("everyone", form=lambda _: {"language": "en", "return_to": "/"}),
     # Pages: students.
     "GET /": Route("everyone"),

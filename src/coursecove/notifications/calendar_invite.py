@@ -11,13 +11,23 @@ from email.utils import parseaddr
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
-from coursecove.notifications.rendering import Notice
+from coursecove.bookings.schemas import BookingView
+from coursecove.i18n import _
+from coursecove.notifications.kinds import CALENDAR_METHODS
+from coursecove.notifications.letters import times_of, with_student
+from coursecove.notifications.notices import Notice
 from coursecove.notifications.wording import plain_line, time_span
 
 
-def method_of(notice: Notice) -> str:
-    """Return the iTIP method: REQUEST for a lesson that stands, CANCEL for one that does not."""
-    return "CANCEL" if notice.kind == "cancellation" else "REQUEST"
+def method_of(notice: Notice) -> str | None:
+    """Return the iTIP method: REQUEST for a lesson that stands, CANCEL for one that does not.
+
+    None for mails that change nothing in a calendar; those to the instructor of
+    a class among them: a seat is no appointment of theirs.
+    """
+    if notice.in_class and notice.part != "student":
+        return None
+    return CALENDAR_METHODS.get(notice.kind)
 
 
 def uid(booking_id: uuid.UUID, base_domain: str) -> str:
@@ -25,64 +35,89 @@ def uid(booking_id: uuid.UUID, base_domain: str) -> str:
     return f"{booking_id}@{base_domain}"
 
 
-def calendar_invite(notice: Notice, *, recipient_email: str, mail_from: str, base_domain: str) -> bytes:
-    """Return the iCalendar object for one recipient, who is its only attendee: no address reaches another."""
+def calendar_invite(
+    notice: Notice, *, recipient_email: str, mail_from: str, base_domain: str, method: str | None = None
+) -> bytes:
+    """Return the iCalendar object for one recipient, who is its only attendee: no address reaches another.
+
+    ``method`` PUBLISH is for a file that somebody takes themselves.
+    """
+    method = method or method_of(notice) or "PUBLISH"
     booking = notice.booking
-    cancelled = notice.kind == "cancellation"
+    cancelled = method == "CANCEL" or booking.cancelled_at is not None
+    starts_at, ends_at = times_of(notice)
     event = Event()
     event.add("uid", uid(booking.id, base_domain))
     event.add("sequence", booking.revision)
-    # When this revision was made, not when it is sent: a repeated mail is the same object.
-    event.add("dtstamp", booking.cancelled_at or booking.confirmed_at)
-    event.add("dtstart", booking.starts_at)
-    event.add("dtend", booking.ends_at)
+    # When this was said first, not when it is sent: a repeated mail is the same object.
+    event.add("dtstamp", notice.made_at or booking.cancelled_at or booking.confirmed_at or booking.booked_at)
+    event.add("dtstart", starts_at)
+    event.add("dtend", ends_at)
     event.add("summary", _summary(notice))
     event.add("description", _description(notice))
-    event.add("location", _location(notice))
+    event.add("location", place_line(booking))
     event.add("url", notice.link)
-    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    if cancelled:
+        event.add("status", "CANCELLED")
+    else:
+        event.add("status", "TENTATIVE" if booking.status == "pending" else "CONFIRMED")
     event.add("transp", "TRANSPARENT" if cancelled else "OPAQUE")
     event.add("organizer", _address(notice.organization.name, parseaddr(mail_from)[1]))
-    attendee = _address(getattr(booking, notice.part).name, recipient_email)
-    attendee.params["role"] = vText("REQ-PARTICIPANT")
-    attendee.params["partstat"] = vText("ACCEPTED")
-    attendee.params["rsvp"] = vText("FALSE")
-    event.add("attendee", attendee)
+    if method != "PUBLISH":
+        attendee = _address(notice.reader_name, recipient_email)
+        attendee.params["role"] = vText("REQ-PARTICIPANT")
+        attendee.params["partstat"] = vText("ACCEPTED")
+        attendee.params["rsvp"] = vText("FALSE")
+        event.add("attendee", attendee)
     calendar = Calendar()
     calendar.add("prodid", "-//CourseCove//Lessons//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", method_of(notice))
+    calendar.add("method", method)
     calendar.add_component(event)
     return bytes(calendar.to_ical())
 
 
 def _summary(notice: Notice) -> str:
     booking = notice.booking
-    other = booking.student if notice.part == "instructor" else booking.instructor
-    return plain_line(f"{booking.appointment_type.name} with {other.name}")
+    lesson = booking.appointment_type.name
+    if notice.part != "student":
+        return plain_line(with_student(lesson, booking.student.name))
+    if notice.child:
+        return plain_line(with_instructor(f"{notice.child}: {lesson}", booking.instructor.name))
+    return plain_line(with_instructor(lesson, booking.instructor.name))
+
+
+def with_instructor(lesson: str, instructor: str) -> str:
+    """Return "Violin lesson with Ida Berg"."""
+    return _("{lesson} with {instructor}").format(lesson=lesson, instructor=instructor)
 
 
 def _description(notice: Notice) -> str:
     booking = notice.booking
+    starts_at, ends_at = times_of(notice)
     lines = [
-        f"{notice.organization.name}, booking {booking.reference}",
-        time_span(booking.starts_at, booking.ends_at, notice.zone),
+        _("{school}, booking {reference}").format(school=notice.organization.name, reference=booking.reference),
+        time_span(starts_at, ends_at, notice.zone),
     ]
     if notice.other_zone:
-        lines.append(time_span(booking.starts_at, booking.ends_at, notice.other_zone))
+        lines.append(time_span(starts_at, ends_at, notice.other_zone))
     if booking.meeting_url:
-        lines.append(f"Join: {booking.meeting_url}")
+        lines.append(_("Join: {link}").format(link=booking.meeting_url))
     if booking.location and booking.location.directions:
         lines.append(booking.location.directions)
     return "\n".join(plain_line(line) for line in [*lines, notice.link])
 
 
-def _location(notice: Notice) -> str:
-    place = notice.booking.location
-    if place is None:
-        return notice.booking.meeting_url or "Online"
-    return plain_line(", ".join(part for part in (place.name, place.address) if part))
+def place_line(booking: BookingView) -> str:
+    """Return where a lesson is, as calendars look it up: a name and an address, or the link of the meeting."""
+    place = booking.location
+    if place is not None:
+        room = booking.room.name if booking.room else ""
+        return plain_line(", ".join(part for part in (place.name, room, place.address) if part))
+    if booking.address:
+        return plain_line(", ".join(part for part in (booking.address, booking.postcode) if part))
+    return booking.meeting_url or _("Online")
 
 
 def _address(name: str, email: str) -> vCalAddress:

@@ -32,7 +32,13 @@ from coursecove.text import is_storable, one_line, paragraphs
 #: The kinds of mail that students get, by what happened.  A kind that is rendered for students belongs here.
 KINDS: dict[str, str] = {
     "confirmation": N_("A lesson is booked"),
+    "request": N_("A lesson is asked for"),
+    "approval": N_("A request is confirmed"),
+    "decline": N_("A request is declined"),
+    "lapse": N_("A request has lapsed"),
+    "change": N_("A lesson is moved or changed"),
     "cancellation": N_("A lesson is cancelled"),
+    "reminder": N_("A lesson begins soon"),
 }
 #: What may stand in braces, and what it becomes.
 PLACEHOLDERS: dict[str, str] = {

@@ -12,7 +12,10 @@ from coursecove.db.base import Base, Identified, OrganizationKey
 
 
 class Delivery(Identified, Base):
-    """One mail about one revision of one booking to one person; unique, so never sent twice by plan."""
+    """One mail about one revision of one booking to one person; unique, so never sent twice by plan.
+
+    Others are about a place on a waiting list, or about clocks that change.
+    """
 
     __tablename__ = "deliveries"
 
@@ -20,6 +23,9 @@ class Delivery(Identified, Base):
     booking_id: Mapped[uuid.UUID | None]
     booking_revision: Mapped[int | None]
     waitlist_entry_id: Mapped[uuid.UUID | None]
+    clock_change_at: Mapped[datetime | None]
+    # Of a reminder: how long before the lesson, and the moment that makes.
+    ahead_minutes: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
     recipient_id: Mapped[uuid.UUID]
     recipient_email: Mapped[str]

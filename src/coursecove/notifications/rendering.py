@@ -1,39 +1,33 @@
-"""What a mail about a booking says, as its recipient may see it: subject, text and HTML."""
+"""A mail's words in both forms, text and HTML, with the school's look and its own words where it has some."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from urllib.parse import urljoin
 
 from jinja2 import Environment
 from msgspec import Struct
 
-from coursecove.bookings.schemas import BookingView
 from coursecove.i18n import _
+from coursecove.notifications.kinds import Kind
+from coursecove.notifications.letters import Fact, Letter, letter_of, subject
 from coursecove.notifications.mail_texts import MailWords, filled
-from coursecove.notifications.recipients import Part
-from coursecove.notifications.wording import moment_in_words, short_start, time_span
+from coursecove.notifications.notices import Former, Notice
+from coursecove.notifications.wording import time_span
 from coursecove.templating import template_engine
 from coursecove.tenants.schemas import OrganizationView
 
-Kind = Literal["confirmation", "cancellation"]
-
-_TEMPLATES = {"confirmation": "emails/booking_confirmed", "cancellation": "emails/booking_cancelled"}
-
-
-class Notice(Struct, frozen=True):
-    """One mail's subject matter."""
-
-    kind: Kind
-    part: Part
-    booking: BookingView
-    organization: OrganizationView
-    # Where the recipient finds the lesson.
-    link: str
-    zone: str
-    other_zone: str | None
-    # What the school says in this kind of mail in its own words.
-    words: MailWords | None = None
+__all__ = [
+    "Content",
+    "Former",
+    "Kind",
+    "Notice",
+    "placeholder_values",
+    "readable_on",
+    "render",
+    "render_letter",
+    "subject",
+]
 
 
 class Content(Struct, frozen=True):
@@ -45,49 +39,71 @@ class Content(Struct, frozen=True):
 
 
 def render(notice: Notice) -> Content:
-    """Return the words of a notice; names and notes are escaped in HTML."""
-    booking = notice.booking
+    """Return the words of a notice in the language spoken right now; what people wrote is escaped in HTML."""
     words = filled(notice.words or MailWords(), placeholder_values(notice))
-    headline = words.subject or subject(notice)
-    values = {
-        "kind": notice.kind,
-        "part": notice.part,
-        "booking": booking,
-        "organization": notice.organization,
-        "brand": notice.organization.accent_color,
-        "brand_foreground": readable_on(notice.organization.accent_color),
-        "link": notice.link,
-        "when": time_span(booking.starts_at, booking.ends_at, notice.zone),
-        "when_elsewhere": (
-            time_span(booking.starts_at, booking.ends_at, notice.other_zone) if notice.other_zone else None
-        ),
-        "cancel_until": moment_in_words(booking.cancel_until, notice.zone),
-        "cancelled_by_you": booking.cancelled_by is not None
-        and booking.cancelled_by.id == getattr(booking, notice.part).id,
-        "subject": headline,
-        "opening": words.opening,
-        "closing": words.closing,
-    }
-    template = _TEMPLATES[notice.kind]
-    return Content(
-        subject=headline,
-        text=_environment().get_template(f"{template}.txt").render(values).strip() + "\n",
-        html=_environment().get_template(f"{template}.html").render(values),
+    return render_letter(
+        letter_of(notice),
+        notice.organization,
+        base=notice.link,
+        words=words,
+        unsubscribe=notice.unsubscribe,
     )
 
 
-def subject(notice: Notice) -> str:
-    """Return the subject in plain words, with the zone when the reader might think of another."""
-    booking = notice.booking
-    start = short_start(booking.starts_at, notice.zone, with_zone=notice.other_zone is not None)
-    what = booking.appointment_type.name
-    if notice.part == "instructor":
-        what = f"{what} with {booking.student.name}"
-    verb = {
-        ("confirmation", "student"): "Confirmed",
-        ("confirmation", "instructor"): "New lesson",
-    }.get((notice.kind, notice.part), "Cancelled")
-    return f"{verb}: {what}, {start}"
+def render_letter(
+    letter: Letter,
+    organization: OrganizationView,
+    *,
+    base: str,
+    words: MailWords | None = None,
+    unsubscribe: str | None = None,
+) -> Content:
+    """Return a letter as text and HTML; ``base`` is an address of the school's pages, for its logo."""
+    words = words or MailWords()
+    headline = words.subject or letter.subject
+    values = {
+        "letter": letter,
+        "organization": organization,
+        # An uploaded logo has an address of this host; in a mail it needs all of it.
+        "logo_url": urljoin(base, organization.logo_url) if organization.logo_url else None,
+        "brand": organization.accent_color,
+        "brand_foreground": readable_on(organization.accent_color),
+        "subject": headline,
+        "opening": words.opening,
+        "closing": words.closing,
+        "unsubscribe": unsubscribe,
+    }
+    return Content(
+        subject=headline,
+        text=_environment()
+        .get_template("emails/letter.txt")
+        .render(values, facts=_columns(letter.facts))
+        .strip()
+        + "\n",
+        html=_environment().get_template("emails/letter.html").render(values),
+    )
+
+
+def _columns(facts: list[Fact]) -> list[str]:
+    """Return facts as lines of plain text, what they say in one column."""
+    # A question that a school asked may be long: it stands above its answer.
+    short = [len(fact.label) for fact in facts if len(fact.label) <= _LONGEST_LABEL]
+    width = max([*short, 0]) + 3
+    lines = []
+    for fact in facts:
+        said = [*(fact.href or fact.text).split("\n"), *(fact.note.split("\n") if fact.note else [])]
+        if fact.href:
+            said[0] = f"{fact.text.partition(':')[0]}: {fact.href}"
+        head = f"{fact.label}:".ljust(width)
+        if len(fact.label) > _LONGEST_LABEL:
+            lines.append(f"{fact.label}:")
+            head = " " * width
+        lines.append(f"{head}{said[0]}")
+        lines += [f"{' ' * width}{line}" for line in said[1:]]
+    return lines
+
+
+_LONGEST_LABEL = 16
 
 
 def placeholder_values(notice: Notice) -> dict[str, str]:

@@ -62,7 +62,8 @@ async def send(smtp_url: str, message: EmailMessage, *, sender: str, recipient: 
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await aiosmtplib.send(
-                message,
+                # As it was composed: given the message itself, the library would fold it anew.
+                message.as_bytes(policy=message.policy.clone(linesep="\r\n")),
                 sender=sender,
                 recipients=[recipient],
                 hostname=server.host,

@@ -8,6 +8,8 @@ is woken.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,31 +17,58 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.db.session import organization_of
 from coursecove.events import Event, subscribe
 from coursecove.jobs import enqueue
+from coursecove.notifications.kinds import Kind
 from coursecove.notifications.models import Delivery
-from coursecove.notifications.recipients import recipients_of
+from coursecove.notifications.recipients import Recipient, recipients_of
 from coursecove.notifications.tasks import deliver
 
-_KINDS = {"booking.confirmed": "confirmation", "booking.cancelled": "cancellation"}
+_KINDS: dict[str, Kind] = {
+    "booking.confirmed": "confirmation",
+    "booking.requested": "request",
+    "booking.declined": "decline",
+    "booking.lapsed": "lapse",
+    "booking.moved": "change",
+    "booking.reassigned": "change",
+    "booking.cancelled": "cancellation",
+}
 
 
 @subscribe(*_KINDS)
 async def plan_deliveries(session: AsyncSession, fact: Event) -> None:
-    """Plan one mail for the student and one for the instructor."""
-    recipients = await recipients_of(session, fact.data)
-    if not recipients:
-        return
+    """Plan one mail for everybody whom a change of a booking concerns."""
+    recipients = await recipients_of(session, _told(fact))
+    about = {"booking_id": fact.subject_id, "booking_revision": fact.data["revision"]}
+    await plan(session, ((_kind(fact, one), one) for one in recipients), about)
+
+
+def _kind(fact: Event, recipient: Recipient) -> Kind:
+    if recipient.part == "former":
+        return "handover"
+    return "approval" if fact.data.get("approved") else _KINDS[fact.action]
+
+
+def _told(fact: Event) -> dict[str, Any]:
+    """Return the fact with whether its instructor hears of it: of a request always, somebody has to answer."""
+    if fact.action == "booking.requested":
+        return {**fact.data, "tell_instructor": True}
+    return fact.data
+
+
+async def plan(session: AsyncSession, mails: Iterable[tuple[Kind, Recipient]], about: dict[str, Any]) -> None:
+    """Write down mails that are due now and wake them after commit; those that are there already stay."""
     rows = [
         {
             "organization_id": organization_of(session),
             "id": uuid.uuid4(),
-            "kind": _KINDS[fact.action],
-            "booking_id": fact.subject_id,
-            "booking_revision": fact.data["revision"],
+            "kind": kind,
             "recipient_id": recipient.id,
             "recipient_email": recipient.email,
+            **about,
         }
-        for recipient in recipients
+        for kind, recipient in mails
     ]
+    if not rows:
+        return
     planned = await session.scalars(
         insert(Delivery).values(rows).on_conflict_do_nothing().returning(Delivery.id)
     )

@@ -9,22 +9,23 @@ the same Message-ID; that is the one way a mail goes twice.
 from __future__ import annotations
 
 import uuid
+from email.message import EmailMessage
 from email.utils import parseaddr
 from typing import Any
 
+import msgspec
 import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.bookings import service as bookings
 from coursecove.config import Settings
 from coursecove.db.session import SYSTEM
 from coursecove.errors import NotFound
+from coursecove.i18n import speaking
 from coursecove.jobs import job
 from coursecove.notifications.mail_texts import find_words
 from coursecove.notifications.messages import UnusableAddress, compose
-from coursecove.notifications.recipients import Part, zones_for
-from coursecove.notifications.rendering import Notice
+from coursecove.notifications.notices import find_notice
 from coursecove.notifications.smtp import RecipientRefused, send
 from coursecove.periodic import periodic
 from coursecove.resources import Resources
@@ -42,7 +43,8 @@ where id = (
     and sent_at is null and failed_at is null and skipped_at is null
   for update skip locked
 )
-returning id, kind, booking_id, booking_revision, recipient_id, recipient_email, attempts
+returning id, kind, booking_id, booking_revision, waitlist_entry_id, clock_change_at, ahead_minutes, not_before,
+  recipient_id, recipient_email, attempts, created_at
 """)
 # The attempt's number is the fence: a worker that wakes after its lease writes nothing.
 _SENT = text("update deliveries set sent_at = now(), error = null where id = :id and attempts = :attempts")
@@ -69,7 +71,8 @@ order by next_attempt_at limit 200
 async def deliver(resources: Resources, *, organization_id: str, delivery_id: str) -> None:
     """Send one delivery that is due; does nothing when it was sent, or is being sent, elsewhere.
 
-    Skips what a later revision of the booking has overtaken.  Tries again after
+    Skips what is not true any more: what a later revision of the booking has
+    overtaken, a reminder of a lesson that was moved or has begun.  Tries again after
     30 s, 1 min, 2 min … at most an hour, and gives up after eight attempts or
     when the address will never take mail.
     """
@@ -85,11 +88,16 @@ async def deliver(resources: Resources, *, organization_id: str, delivery_id: st
             # Every claim counts, so a mail that kills its worker ends as well.
             raise UnusableAddress("Given up: the last attempt ended without a result.")
         async with database.organization(organization, acting=SYSTEM) as session:
-            notice = await _notice(session, claimed, resources.settings)
-        if notice is None:
-            statement, error = _SKIPPED, "The booking has changed since."
+            message = await _message(session, claimed, resources.settings)
+        if message is None:
+            statement, error = _SKIPPED, "This is not true any more."
         else:
-            await _send(notice, claimed, resources.settings)
+            await send(
+                resources.settings.smtp_url,
+                message,
+                sender=parseaddr(resources.settings.mail_from)[1],
+                recipient=claimed.recipient_email,
+            )
     except Exception as problem:
         final = isinstance(problem, UnusableAddress | RecipientRefused) or claimed.attempts >= ATTEMPTS
         statement = _FAILED if final else _AGAIN
@@ -100,48 +108,25 @@ async def deliver(resources: Resources, *, organization_id: str, delivery_id: st
         await session.execute(statement, values if statement is _SENT else {**values, "error": error})
 
 
-async def _notice(session: AsyncSession, delivery: Row[Any], settings: Settings) -> Notice | None:
-    """Return what to say, as the recipient may see it; None when it is no longer true or not for them."""
+async def _message(session: AsyncSession, delivery: Row[Any], settings: Settings) -> EmailMessage | None:
+    """Return the mail, in the language of its reader; None when it is no longer true or not for them."""
     try:
         recipient = await tenants.get_member(session, delivery.recipient_id)
-        booking = await bookings.get_booking(session, delivery.booking_id, viewer=recipient)
     except NotFound:
         return None
-    if booking.revision != delivery.booking_revision:
-        return None
     organization = await tenants.get_organization(session)
-    instructors = await tenants.instructors_by_id(session, [booking.instructor.id])
-    instructor = instructors.get(booking.instructor.id)
-    part: Part = "instructor" if recipient.id == booking.instructor.id else "student"
-    zone, other_zone = zones_for(
-        booking,
-        part,
-        school_zone=organization.time_zone,
-        instructor_zone=instructor.time_zone if instructor else organization.time_zone,
-    )
-    return Notice(
-        kind=delivery.kind,
-        part=part,
-        booking=booking,
-        organization=organization,
-        link=f"{settings.origin(organization.slug)}/lessons/{booking.reference}",
-        zone=zone,
-        other_zone=other_zone,
+    language = (await tenants.get_preferences(session, recipient.id)).locale or organization.locale
+    notice = await find_notice(session, delivery, settings, organization=organization, recipient=recipient)
+    if notice is None:
+        return None
+    if notice.part == "student":
         # The school speaks to its students; colleagues read CourseCove's words.
-        words=await find_words(session, delivery.kind, organization.locale) if part == "student" else None,
-    )
-
-
-async def _send(notice: Notice, delivery: Row[Any], settings: Settings) -> None:
-    message = compose(
-        notice, delivery_id=delivery.id, recipient_email=delivery.recipient_email, settings=settings
-    )
-    await send(
-        settings.smtp_url,
-        message,
-        sender=parseaddr(settings.mail_from)[1],
-        recipient=delivery.recipient_email,
-    )
+        words = await find_words(session, delivery.kind, language)
+        notice = msgspec.structs.replace(notice, words=words)
+    with speaking(language):
+        return compose(
+            notice, delivery_id=delivery.id, recipient_email=delivery.recipient_email, settings=settings
+        )
 
 
 @periodic("notifications.sweep", every_seconds=10)

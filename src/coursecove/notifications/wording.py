@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from coursecove import formatting
+from coursecove.i18n import _
 from coursecove.text import one_line
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -49,7 +50,7 @@ def zone_name(zone: str) -> str:
     """Return "New York time" for America/New_York, and "UTC" for UTC."""
     if zone in ("UTC", "Etc/UTC"):
         return "UTC"
-    return f"{formatting.zone_name(zone)} time"
+    return _("{zone} time").format(zone=formatting.zone_name(zone))
 
 
 def _offset_note(moment: datetime, zone: str) -> str:

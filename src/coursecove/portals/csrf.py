@@ -25,6 +25,7 @@ from coursecove.config import Settings
 from coursecove.errors import Forbidden
 from coursecove.i18n import N_, _
 from coursecove.identity.authentication import SignedIn
+from coursecove.keys import derive_key
 from coursecove.tenants.guards import identity_of
 
 FIELD = "_csrf"
@@ -41,12 +42,6 @@ class StaleForm(Forbidden):
 
     code = "csrf"
     title = N_("Please send this form again")
-
-
-def derive_key(secret: str, label: bytes = _LABEL) -> bytes:
-    """Return the 32 bytes that HKDF-SHA256 (RFC 5869, no salt) makes of a secret for one purpose."""
-    pseudorandom = hmac.digest(bytes(32), secret.encode(), hashlib.sha256)
-    return hmac.digest(pseudorandom, label + b"\x01", hashlib.sha256)
 
 
 def issue(settings: Settings, session_id: str, organization_id: uuid.UUID | None) -> str:
@@ -68,7 +63,9 @@ def holds(token: str, settings: Settings, session_id: str, organization_id: uuid
 def _proof(settings: Settings, mask: bytes, session_id: str, organization_id: uuid.UUID | None) -> bytes:
     place = organization_id.bytes if organization_id else bytes(16)
     # The first two are of fixed length, so no two triples read the same.
-    return hmac.digest(derive_key(settings.secret_key), mask + place + session_id.encode(), hashlib.sha256)
+    return hmac.digest(
+        derive_key(settings.secret_key, _LABEL), mask + place + session_id.encode(), hashlib.sha256
+    )
 
 
 def for_page(request: Request[Any, Any, Any]) -> dict[str, str] | None:

@@ -115,5 +115,4 @@ class Preferences(OrganizationKey, Base):
     locale: Mapped[str | None]
     reminder_minutes: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     clock_change_notices: Mapped[bool] = mapped_column(default=True)
-    unsubscribe_digest: Mapped[str | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

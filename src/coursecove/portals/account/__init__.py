@@ -12,6 +12,7 @@ from coursecove.portals.account.joining import join, join_page
 from coursecove.portals.account.languages import choose_language
 from coursecove.portals.account.pictures import picture
 from coursecove.portals.account.sessions import sign_in, sign_out, sign_out_page, sign_up
+from coursecove.portals.account.unsubscribing import UnsubscribePages
 
 HANDLERS: list[Any] = [
     sign_in,
@@ -23,4 +24,5 @@ HANDLERS: list[Any] = [
     choose_language,
     branding,
     picture,
+    UnsubscribePages,
 ]

@@ -1,0 +1,51 @@
+"""The kinds of mail there are, in the order a person meets them."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from coursecove.i18n import N_
+
+Kind = Literal[
+    "confirmation",
+    "request",
+    "approval",
+    "decline",
+    "lapse",
+    "change",
+    "handover",
+    "cancellation",
+    "reminder",
+    "offer",
+    "offer_lapsed",
+    "clock_change",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+LABELS: dict[str, str] = {
+    "confirmation": N_("Confirmation"),
+    "request": N_("Request received"),
+    "approval": N_("Request confirmed"),
+    "decline": N_("Request declined"),
+    "lapse": N_("Request lapsed"),
+    "change": N_("Change"),
+    "handover": N_("Handed over"),
+    "cancellation": N_("Cancellation"),
+    "reminder": N_("Reminder"),
+    "offer": N_("Free seat offered"),
+    "offer_lapsed": N_("Offer lapsed"),
+    "clock_change": N_("Clock change"),
+}
+#: What one can do without, and end by a link in the mail; everything else says what one agreed to.
+DISPENSABLE = frozenset({"reminder", "clock_change"})
+#: What becomes of the lesson in the reader's calendar (RFC 5546); the others carry no calendar entry.
+CALENDAR_METHODS: dict[str, str] = {
+    "confirmation": "REQUEST",
+    "request": "REQUEST",
+    "approval": "REQUEST",
+    "change": "REQUEST",
+    "decline": "CANCEL",
+    "lapse": "CANCEL",
+    "handover": "CANCEL",
+    "cancellation": "CANCEL",
+}
