@@ -185,6 +185,15 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.organization_id,
             school.members[student],
         )
+        (entry_id,) = _one(
+            connection,
+            "insert into waitlist_entries (organization_id, session_id, student_id, joined_by_id) "
+            "values (%s, %s, %s, %s) returning id",
+            school.organization_id,
+            class_id,
+            school.members[student],
+            school.members[student],
+        )
         (picture_id,) = _one(
             connection,
             "insert into pictures (organization_id, media_type, content, digest, uploaded_by_id) "
@@ -211,6 +220,7 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         class_handle=handle_of(class_id, "Choir of the matrix"),
         note_id=note_id,
         child_id=child_id,
+        entry_id=entry_id,
         digest=picture_id.hex,
         **passing,
         ending=unsubscribe_token(

@@ -64,6 +64,7 @@ class Things:
     note_id: uuid.UUID
     # The student's own.
     child_id: uuid.UUID
+    entry_id: uuid.UUID
     digest: str
     # The end of somebody's mails.
     ending: str
@@ -114,6 +115,7 @@ def like_nothing(things: Things) -> Things:
         class_type_id=uuid.uuid4(),
         note_id=uuid.uuid4(),
         child_id=uuid.uuid4(),
+        entry_id=uuid.uuid4(),
         digest=uuid.uuid4().hex,
         invitation_id="orginv_" + "q" * (len(things.invitation_id) - len("orginv_")),
         ending=secrets.token_urlsafe(37),
@@ -159,6 +161,7 @@ _PARAMETERS = {
     "class_id": "class_id",
     "note_id": "note_id",
     "child_id": "child_id",
+    "entry_id": "entry_id",
     "digest": "digest",
     "invitation_id": "invitation_id",
     "time_off_id": "time_off_id",
@@ -498,6 +501,13 @@ ROUTES: dict[str, Route] = {
     "POST /api/v1/holds/{booking_id}/confirmation": Route("members", json=_nothing),
     # Refused with 409: the lesson of the matrix is booked.
     "DELETE /api/v1/holds/{booking_id}": Route("members"),
+    "GET /api/v1/waitlist-entries": Route("members"),
+    # Refused with 409: there are seats left.
+    "POST /api/v1/waitlist-entries": Route("members", json=lambda things: {"session_id": str(things.class_id)}),
+    "GET /api/v1/waitlist-entries/{entry_id}": Route("members"),
+    # Refused with 409: nothing is offered.
+    "POST /api/v1/waitlist-entries/{entry_id}/acceptance": Route("members", json=_nothing),
+    "DELETE /api/v1/waitlist-entries/{entry_id}": Route("members"),
     "GET /api/v1/classes": Route("everyone"),
     "POST /api/v1/classes": Route("staff", json=_class),
     "GET /api/v1/classes/{class_id}": Route("everyone"),

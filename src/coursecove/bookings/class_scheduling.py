@@ -17,6 +17,7 @@ from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings.acceptance import accept_start
 from coursecove.bookings.classes import classes_by_id
 from coursecove.bookings.errors import BrokenRule, ClassNotScheduled, broken, in_words
+from coursecove.bookings.expiry import around, let_go
 from coursecove.bookings.locks import lock_resources
 from coursecove.bookings.requests import check_place, check_qualified, checked_duration
 from coursecove.bookings.schemas import ClassConflict, ClassCreate, ClassView
@@ -59,6 +60,7 @@ async def schedule_class(session: AsyncSession, data: ClassCreate, *, by: Member
     rooms = await appointments.list_rooms(session, location_ids=places) if places else []
     # Several sessions are written one after the other: whoever does that queues up.
     await lock_resources(session, members=[data.instructor_id], rooms=[room.id for room in rooms])
+    await let_go(session, [window for start in starts for window in around(start, duration)])
     conflicts: list[ClassConflict] = []
     rules: list[BrokenRule] = []
     made: list[uuid.UUID] = []

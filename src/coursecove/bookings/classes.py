@@ -24,6 +24,7 @@ from coursecove.bookings.errors import AlreadyCancelled, TooLateToCancel
 from coursecove.bookings.models import TeachingSession
 from coursecove.bookings.rows import lock_seats, lock_sessions
 from coursecove.bookings.schemas import ClassCancel, ClassView, PersonSummary
+from coursecove.bookings.seats import end_list, waiting_of
 from coursecove.bookings.texts import checked_text
 from coursecove.bookings.views import (
     is_staff_of,
@@ -78,7 +79,7 @@ async def list_classes(
     location_id: uuid.UUID | None = None,
     with_cancelled: bool = False,
 ) -> list[ClassView]:
-    """Return the classes that start in ``[from_, until)``, by start, in two queries; at most 500.
+    """Return the classes that start in ``[from_, until)``, by start, in a fixed number of queries; at most 500.
 
     Everybody sees when they are and how many seats are left, staff also of
     drafts; who sits in them only their staff.
@@ -104,7 +105,7 @@ async def list_classes(
 async def classes_by_id(
     session: AsyncSession, session_ids: Collection[uuid.UUID], *, viewer: Member
 ) -> list[ClassView]:
-    """Return several classes, by start, in two queries; for staff."""
+    """Return several classes, by start, in a fixed number of queries; for staff."""
     statement = _scheduled().where(TeachingSession.id.in_(session_ids))
     rows = await session.execute(statement.order_by(TeachingSession.starts_at, TeachingSession.id))
     return await _views(session, rows.all(), viewer)
@@ -138,6 +139,7 @@ async def end_class(session: AsyncSession, taught: Row[Any], *, reason: str | No
     """
     seats = await lock_seats(session, [taught.id])
     await session.execute(_CANCEL_SESSION, {"session_id": taught.id})
+    await end_list(session, taught, reason="class_cancelled")
     for number, seat in enumerate(seats):
         await give_back(
             session,
@@ -184,6 +186,8 @@ async def _one(session: AsyncSession, condition: Any, *, viewer: Member | None) 
 async def _views(session: AsyncSession, rows: Sequence[Row[Any]], viewer: Member | None) -> list[ClassView]:
     own = [row.id for row in rows if viewer is not None and is_staff_of(viewer, row.instructor_id)]
     seats = await seats_of(session, own, with_cancelled=False) if own else {}
+    full = {row.id for row in rows if row.cancelled_at is None and row.seats_taken >= row.capacity}
+    waiting = await waiting_of(session, full)
     now = clock.now()
     return [
         ClassView(
@@ -204,6 +208,7 @@ async def _views(session: AsyncSession, rows: Sequence[Row[Any]], viewer: Member
             seats_left=0 if row.cancelled_at else row.capacity - row.seats_taken,
             cancelled_at=row.cancelled_at,
             seats=seats.get(row.id, []) if row.id in own else None,
+            waiting=waiting.get(row.id, 0),
             can_cancel=row.id in own and row.cancelled_at is None and now < row.ends_at,
         )
         for row in rows

@@ -32,6 +32,7 @@ from coursecove.bookings.schemas import (
     BookingView,
     SlotList,
 )
+from coursecove.bookings.waitlist_controller import WaitlistController
 from coursecove.errors import Forbidden, NotFound, Unauthenticated
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards
@@ -210,6 +211,7 @@ API_CONTROLLERS = [
     BookingChangeController,
     HoldController,
     FamilyController,
+    WaitlistController,
     NoteController,
     ClassController,
     CalendarController,

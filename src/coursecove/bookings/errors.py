@@ -130,6 +130,33 @@ class TooManyHolds(Conflict):
         super().__init__(_("Book one of them, or let one go, and try again."))
 
 
+class SeatsLeft(Conflict):
+    """There is nothing to wait for: a seat can be booked."""
+
+    code = "seats_left"
+    title = N_("There is a free seat")
+
+    def __init__(self) -> None:
+        super().__init__(_("Book it right away."))
+
+
+class InClassAlready(Conflict):
+    """Who has a seat does not wait for one."""
+
+    code = "in_class_already"
+    title = N_("There is a seat in this class already")
+
+
+class OfferEnded(Conflict):
+    """No seat is offered (any more): it was declined, has run out, or was not this one's turn yet."""
+
+    code = "offer_ended"
+    title = N_("This seat is no longer offered")
+
+    def __init__(self) -> None:
+        super().__init__(_("Join the list again to be offered the next one."))
+
+
 class LessonsAhead(Conflict):
     """Somebody who still has lessons is not taken out of the school."""
 

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove import clock
 from coursecove.bookings.cancellation import give_back
 from coursecove.bookings.rows import lock_expired_holds, lock_sessions
-from coursecove.bookings.seats import give_seat_back, track_entry
+from coursecove.bookings.seats import end_list, give_seat_back, track_entry
 from coursecove.bookings.sight import as_the_school
 from coursecove.bookings.timetable import LONGEST_BUFFER
 from coursecove.db.session import SYSTEM
@@ -55,6 +56,12 @@ update sessions set held_until = least(
    where entry.session_id = sessions.id and accepted_at is null and ended_at is null)
 )
 where id = any(:session_ids) and cancelled_at is null
+""")
+_BEGUN = text("""
+select distinct sessions.organization_id, sessions.id from waitlist_entries entry
+join sessions on sessions.organization_id = entry.organization_id and sessions.id = entry.session_id
+where entry.accepted_at is null and entry.ended_at is null and sessions.starts_at <= :now
+limit 200
 """)
 _DUE = text("""
 select organization_id, id from sessions
@@ -104,6 +111,26 @@ async def _end(session: AsyncSession, session_ids: list[uuid.UUID]) -> None:
             track_entry(session, "waitlist.lapsed", offer, taught[offer.session_id], by_id=None)
             await give_seat_back(session, offer.session_id)
         await note_next_end(session, session_ids)
+
+
+@job("bookings.end_waitlist")
+async def end_waitlist(resources: Resources, *, organization_id: str, session_id: str) -> None:
+    """End the list of a class that has begun; does nothing when nobody is on it any more."""
+    wanted = uuid.UUID(session_id)
+    async with resources.database.organization(uuid.UUID(organization_id), acting=SYSTEM) as session:
+        taught = (await lock_sessions(session, [wanted])).get(wanted)
+        if taught is not None and clock.now() >= taught.starts_at:
+            await end_list(session, taught, reason="class_began")
+            await note_next_end(session, [wanted])
+
+
+@periodic("bookings.end_waitlists", every_seconds=60)
+async def end_waitlists(resources: Resources) -> None:
+    """Wake the end of the list of every class that has begun."""
+    async with resources.database.platform_scope() as session:
+        due = (await session.execute(_BEGUN, {"now": clock.now()})).all()
+    for organization_id, session_id in due:
+        await resources.queue.send(end_waitlist, organization_id=organization_id, session_id=session_id)
 
 
 @job("bookings.let_go")

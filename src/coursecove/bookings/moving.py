@@ -38,7 +38,7 @@ from coursecove.bookings.requests import (
 )
 from coursecove.bookings.rows import lock_booking, lock_sessions
 from coursecove.bookings.schemas import BookingMove, BookingView
-from coursecove.bookings.seats import give_seat_back
+from coursecove.bookings.seats import give_seat_back, leave_list
 from coursecove.bookings.taking import approval_deadline, student_busy
 from coursecove.bookings.views import find_view, is_staff_of
 from coursecove.errors import Conflict, Forbidden, Invalid
@@ -288,6 +288,7 @@ async def _change_seat(session: AsyncSession, going: _Going, slot: Slot, session
                 return False
             await give_seat_back(session, going.taught.id)
             pending = await _move_booking(session, going, slot, session_id)
+            await leave_list(session, session_id, going.request.student_id)
     except IntegrityError as error:
         refusing_constraint(error)
         raise _busy(going.request) from error

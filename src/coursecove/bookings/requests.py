@@ -56,7 +56,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def checked(
-    session: AsyncSession, data: BookingCreate, *, by: Member, hold_minutes: int | None = None
+    session: AsyncSession,
+    data: BookingCreate,
+    *,
+    by: Member,
+    hold_minutes: int | None = None,
+    trail: dict[str, Any] | None = None,
 ) -> Request:
     """Return what ``data`` asks for; raises Forbidden, InstructorNotQualified, and Invalid at the field.
 
@@ -71,7 +76,7 @@ async def checked(
     if not for_another and (data.override_rules or data.room_id is not None):
         raise Forbidden(_("Rules and rooms are for staff who book for somebody else."))
     if for_another:
-        await _check_student(session, student_id)
+        await check_student(session, student_id)
     type_ = await _bookable_type(session, data, by=by)
     instructor_id = data.instructor_id
     if for_another and by.role == "instructor":
@@ -104,6 +109,7 @@ async def checked(
         postcode=postcode,
         travel_minutes=travel_minutes,
         hold_minutes=hold_minutes,
+        trail=trail or {},
     )
 
 
@@ -206,7 +212,8 @@ async def hold_what_is_counted(session: AsyncSession, request: Request) -> None:
     await lock_resources(session, members=counted)
 
 
-async def _check_student(session: AsyncSession, student_id: uuid.UUID) -> None:
+async def check_student(session: AsyncSession, student_id: uuid.UUID) -> None:
+    """Raise Invalid at ``student_id`` for whoever does not belong to the school (any more)."""
     try:
         student = await tenants.get_member(session, student_id)
     except NotFound:

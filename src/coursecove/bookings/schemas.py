@@ -351,6 +351,8 @@ class ClassView(Struct, frozen=True, kw_only=True):
     # For its staff; None to everybody else.
     seats: list[SeatView] | None
     can_cancel: bool
+    # How many wait for a seat.
+    waiting: int = 0
 
 
 class ClassList(Struct, frozen=True):
@@ -365,6 +367,57 @@ class ClassConflict(Struct, frozen=True):
     starts_at: datetime
     reason: str
     message: str
+
+
+WaitlistStatus = Literal[
+    "waiting", "offered", "accepted", "declined", "lapsed", "left", "class_cancelled", "class_began"
+]
+
+
+class WaitlistJoin(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A full class to wait for: ``session_id`` is the class's id, the student oneself unless said otherwise."""
+
+    session_id: uuid.UUID
+    student_id: uuid.UUID | None = None
+
+
+class WaitlistAccept(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What goes with a seat that is taken; ``answers`` are by question."""
+
+    note: Annotated[str, Meta(max_length=1000)] = ""
+    answers: dict[uuid.UUID, Annotated[str, Meta(max_length=2000)]] = {}
+
+
+class WaitlistEntryView(Struct, frozen=True, kw_only=True):
+    """Somebody's place on the waiting list of a class."""
+
+    id: uuid.UUID
+    session_id: uuid.UUID
+    # The class in an address.
+    class_handle: str
+    appointment_type: TypeSummary
+    instructor: PersonSummary
+    location: PlaceSummary | None
+    starts_at: datetime
+    ends_at: datetime
+    venue_time_zone: str | None
+    student: PersonSummary
+    # The viewer waits, or is the guardian of who does.
+    is_own: bool
+    status: WaitlistStatus
+    # 1 is next; None once a seat was offered, and when it is over.
+    position: int | None
+    joined_at: datetime
+    offered_at: datetime | None
+    offer_expires_at: datetime | None
+    can_accept: bool
+    can_leave: bool
+
+
+class WaitlistEntryList(Struct, frozen=True):
+    """Places by the class's start, then in the order of the list."""
+
+    items: list[WaitlistEntryView]
 
 
 class CalendarEntry(Struct, frozen=True, kw_only=True):

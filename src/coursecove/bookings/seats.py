@@ -7,6 +7,7 @@ offer, and until it is answered or has run out the seat counts as taken.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
-from coursecove.bookings.sight import as_the_school
+from coursecove.bookings.sight import as_the_school, seeing_everything
 from coursecove.events import track
 from coursecove.tenants import service as tenants
 
@@ -34,13 +35,31 @@ from sessions
 where id = :session_id and cancelled_at is null and scheduled_by_id is not null and seats_taken < capacity
 """)
 _OFFER = text("""
+with longest as materialized (
+  select id from waitlist_entries
+  where session_id = :session_id and offered_at is null and accepted_at is null and ended_at is null
+  order by created_at, id limit :free for update
+)
 update waitlist_entries
 set offered_at = statement_timestamp(),
     offer_expires_at = statement_timestamp() + make_interval(mins => :minutes)
-where id in (select id from waitlist_entries
-             where session_id = :session_id and offered_at is null and accepted_at is null and ended_at is null
-             order by created_at, id limit :free for update)
+where id in (select id from longest)
 returning id, session_id, student_id, joined_by_id, offer_expires_at
+""")
+_SEATED_ANYWAY = text("""
+update waitlist_entries set ended_at = now(), end_reason = 'left'
+where session_id = :session_id and student_id = :student_id and accepted_at is null and ended_at is null
+returning offered_at
+""")
+_END_LIST = text("""
+update waitlist_entries set ended_at = now(), end_reason = :reason
+where session_id = :session_id and accepted_at is null and ended_at is null
+returning id, session_id, student_id, joined_by_id, offered_at, offer_expires_at
+""")
+_WAITING = text("""
+select session_id, count(*) from waitlist_entries
+where session_id = any(:session_ids) and offered_at is null and accepted_at is null and ended_at is null
+group by session_id
 """)
 _KEEP = text("""
 update sessions set seats_taken = seats_taken + :offers, held_until = least(held_until, :until)
@@ -82,6 +101,36 @@ async def _offer_minutes(session: AsyncSession, starts_at: datetime) -> int:
     school = await tenants.get_organization(session)
     left = int((starts_at - clock.now()).total_seconds()) // 120
     return min(school.waitlist_offer_minutes, left)
+
+
+async def leave_list(session: AsyncSession, session_id: uuid.UUID, student_id: uuid.UUID) -> None:
+    """Take a student who got a seat off the list of a locked class; a seat kept for them goes to the next."""
+    values = {"session_id": session_id, "student_id": student_id}
+    async with seeing_everything(session):
+        left = (await session.execute(_SEATED_ANYWAY, values)).one_or_none()
+    if left is not None and left.offered_at is not None:
+        await give_seat_back(session, session_id)
+
+
+async def end_list(session: AsyncSession, taught: Row[Any], *, reason: str) -> int:
+    """End the list of a locked class that was cancelled or begins; return how many were on it."""
+    async with as_the_school(session):
+        entries = (await session.execute(_END_LIST, {"session_id": taught.id, "reason": reason})).all()
+        for entry in entries:
+            track_entry(session, "waitlist.ended", entry, taught, by_id=None, reason=reason)
+        kept = sum(entry.offered_at is not None for entry in entries)
+        if kept and taught.cancelled_at is None:
+            await session.execute(_KEEP, {"session_id": taught.id, "offers": -kept, "until": None})
+    return len(entries)
+
+
+async def waiting_of(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Return how many wait for a seat in each of several classes, in one query; who they are is not read."""
+    if not session_ids:
+        return {}
+    async with as_the_school(session):
+        rows = (await session.execute(_WAITING, {"session_ids": list(session_ids)})).all()
+    return {row[0]: row[1] for row in rows}
 
 
 def track_entry(

@@ -29,6 +29,13 @@ from coursecove.bookings.references import normal_reference
 from coursecove.bookings.schemas import BookingPage, BookingStatus, BookingView
 from coursecove.bookings.substitution import hand_over, substitutes
 from coursecove.bookings.views import booking_views, find_view, notes_of
+from coursecove.bookings.waitlist import (
+    accept_offer,
+    get_entry,
+    join_waitlist,
+    leave_waitlist,
+    list_waitlist,
+)
 from coursecove.errors import NotFound
 from coursecove.i18n import _
 from coursecove.tenants.models import Member
@@ -36,6 +43,7 @@ from coursecove.text import is_storable
 
 __all__ = [
     "Order",
+    "accept_offer",
     "add_note",
     "approve",
     "book",
@@ -51,10 +59,14 @@ __all__ = [
     "get_booking_by_reference",
     "get_class",
     "get_class_by_handle",
+    "get_entry",
     "hand_over",
     "hold",
+    "join_waitlist",
+    "leave_waitlist",
     "list_bookings",
     "list_classes",
+    "list_waitlist",
     "move",
     "note_attendance",
     "notes_of",

@@ -7,9 +7,10 @@ others, and yet they count: two lessons at once, so many a week.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy import text
+from sqlalchemy.exc import InternalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import Acting
@@ -52,5 +53,5 @@ async def as_the_school(session: AsyncSession) -> AsyncIterator[None]:
     finally:
         del session.info["as_the_school"]
         # A broken transaction takes no statement, and forgets the setting by itself.
-        if session.is_active:
+        with suppress(InternalError):
             await session.execute(_ACT_AS, {"role": acting.role})

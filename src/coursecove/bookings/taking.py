@@ -20,6 +20,7 @@ from coursecove import clock
 from coursecove.bookings.errors import StudentBusy
 from coursecove.bookings.references import new_reference
 from coursecove.bookings.requests import Request
+from coursecove.bookings.seats import leave_list
 from coursecove.bookings.sight import seeing_everything
 from coursecove.bookings.timetable import LONGEST_LESSON
 from coursecove.db.session import organization_of
@@ -124,6 +125,8 @@ async def _seat(
             return None
         if booking_id is not None:
             _track(session, request, values, in_class=statement is _TAKE_SEAT)
+            if slot.session_id is not None:
+                await leave_list(session, slot.session_id, request.student_id)
             return uuid.UUID(str(booking_id))
         release = _RELEASE_SEAT if statement is _TAKE_SEAT else _RELEASE
         await session.execute(release, {"session_id": session_id})
