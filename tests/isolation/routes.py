@@ -602,6 +602,11 @@ ROUTES: dict[str, Route] = {
             "GET /admin/locations/{slug}",
             "GET /admin/locations/{slug}/archive",
             "GET /admin/locations/{slug}/hours",
+            "GET /admin/locations/{slug}/rooms",
+            "GET /admin/locations/{slug}/rooms/{room}",
+            "GET /admin/travel",
+            "GET /admin/travel/new",
+            "GET /admin/travel/{zone}",
             "GET /admin/closures",
             "GET /admin/closures/new",
             "GET /admin/closures/{slug}",
@@ -651,6 +656,9 @@ ROUTES: dict[str, Route] = {
             "POST /admin/imports/{kind}/discard",
             "POST /admin/locations/{slug}/archive",
             "POST /admin/locations/{slug}/restore",
+            "POST /admin/locations/{slug}/rooms/{room}/archive",
+            "POST /admin/locations/{slug}/rooms/{room}/restore",
+            "POST /admin/travel/{zone}/remove",
             "POST /admin/school/sync",
             "POST /admin/school/texts/{kind}/{language}/reset",
             "POST /admin/imports/{kind}/review",
@@ -683,6 +691,25 @@ ROUTES: dict[str, Route] = {
     "POST /admin/imports/{kind}": Route("admins", form=_nothing, files=_list_file),
     "POST /admin/locations/new": Route("admins", form=lambda _: {"name": "Place of the matrix"}),
     "POST /admin/locations/{slug}": Route("admins", form=lambda _: {"directions": "Left."}),
+    "POST /admin/locations/{slug}/rooms": Route(
+        "admins", form=lambda _: {"name": f"Room {uuid.uuid4().hex}", "capacity": "1"}
+    ),
+    "POST /admin/locations/{slug}/rooms/{room}": Route(
+        "admins", form=lambda _: {"name": "Chamber of the matrix", "capacity": "2"}
+    ),
+    "POST /admin/locations/{slug}/rooms/{room}/move": Route("admins", form=lambda _: {"to": "up"}),
+    "POST /admin/travel/new": Route(
+        "admins",
+        form=lambda _: {
+            "name": uuid.uuid4().hex,
+            "postcode_prefixes": uuid.uuid4().hex[:12],
+            "travel_minutes": "9",
+        },
+    ),
+    "POST /admin/travel/{zone}": Route(
+        "admins", form=lambda _: {"name": "Suburb", "postcode_prefixes": "99", "travel_minutes": "7"}
+    ),
+    "POST /admin/travel/{zone}/move": Route("admins", form=lambda _: {"to": "up"}),
     # Clerk remembers who was invited.
     "POST /admin/people/invite": Route(
         "admins", form=lambda _: {"emails": f"{uuid.uuid4().hex}@example.com", "role": "student"}

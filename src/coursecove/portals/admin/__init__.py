@@ -22,9 +22,11 @@ from coursecove.portals.admin.mail_texts import MailTextPages
 from coursecove.portals.admin.overview import overview
 from coursecove.portals.admin.people import PeoplePages
 from coursecove.portals.admin.person import PersonPages
+from coursecove.portals.admin.rooms import RoomPages
 from coursecove.portals.admin.school import SchoolPages
 from coursecove.portals.admin.synchronization import synchronize
 from coursecove.portals.admin.teaching import TeachingPages
+from coursecove.portals.admin.travel import TravelPages
 from coursecove.portals.admin.type_list import TypeListPages
 from coursecove.portals.admin.type_preview import PreviewPages
 from coursecove.portals.admin.type_questions import QuestionPages
@@ -45,6 +47,8 @@ HANDLERS: list[Any] = [
     QuestionPages,
     LocationPages,
     LocationHoursPages,
+    RoomPages,
+    TravelPages,
     ClosurePages,
     InvitationPages,
     PendingPages,

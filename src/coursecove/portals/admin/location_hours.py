@@ -14,6 +14,7 @@ from coursecove.appointments.schemas import LocationView
 from coursecove.bookings.affected import Affected, affected_by_opening_hours
 from coursecove.formatting import zone_name
 from coursecove.i18n import _
+from coursecove.portals.admin.locations import tabs_of, trail
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.affected_words import question
 from coursecove.portals.hours_form import HoursForm
@@ -86,10 +87,11 @@ def _draw(request: AnyRequest, place: LocationView, form: HoursForm) -> Response
     return render(
         request,
         "admin/location_hours.html",
-        admin_page(request, _("Opening hours"), (_("Locations"), "/admin/locations"), (place.name, href)),
+        admin_page(request, _("Opening hours"), *trail(place)),
         status_code=form.refused_status,
         form=form,
         place=place.name,
+        tabs=tabs_of(place, "hours"),
         zone=zone_name(place.time_zone),
         action=f"{href}/hours",
         back_href=href,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -9,22 +12,27 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove import formatting
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView, LocationCreate, LocationUpdate, LocationView
 from coursecove.appointments.writing import one_at_a_time
-from coursecove.formatting import zone_name
-from coursecove.i18n import N_
+from coursecove.i18n import N_, _, ngettext
 from coursecove.portals import staleness
-from coursecove.portals.admin.navigation import admin_page
+from coursecove.portals.activity import Entry, history_of
+from coursecove.portals.admin.navigation import address, admin_page, last_page, page_number, pages_of
 from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
-from coursecove.portals.pages import redirect, render
+from coursecove.portals.pages import Undo, redirect, render
 from coursecove.portals.teach.profile import zone_options
+from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_admin
+from coursecove.tenants.handles import handle_of
 from coursecove.tenants.models import Member
-from coursecove.tenants.schemas import OrganizationView
+from coursecove.tenants.schemas import InstructorView, OrganizationView
 
 AnyRequest = Request[Any, Any, Any]
-_LIST = ("Locations", "/admin/locations")
+PATH = "/admin/locations"
+PAGE_SIZE = 50
+_LONGEST_SEARCH = 100
 #: What the form's fields are called.
 LABELS = {
     "name": N_("Name"),
@@ -32,7 +40,23 @@ LABELS = {
     "directions": N_("Directions"),
     "time_zone": N_("Time zone"),
 }
-_WORDS = {"time_zone": zone_name}
+_WORDS = {"time_zone": formatting.zone_name}
+
+
+def trail(place: LocationView | None = None) -> tuple[tuple[str, str], ...]:
+    """Return the ancestors of a page about places, or about one place."""
+    whole = ((_("Locations"), PATH),)
+    return (*whole, (place.name, f"{PATH}/{place.slug}")) if place else whole
+
+
+def tabs_of(place: LocationView, current: str) -> list[dict[str, Any]]:
+    """Return the pages about one place; ``current`` is "details", "rooms" or "hours"."""
+    href = f"{PATH}/{place.slug}"
+    return [
+        {"label": _("Details"), "href": href, "current": current == "details"},
+        {"label": _("Rooms"), "href": f"{href}/rooms", "current": current == "rooms"},
+        {"label": _("Opening hours"), "href": f"{href}/hours", "current": current == "hours"},
+    ]
 
 
 class LocationPages(Controller):
@@ -52,28 +76,41 @@ class LocationPages(Controller):
     ) -> Response[Any]:
         """List the places that are open, or those in the archive, with the lessons taught there."""
         everything = await appointments.list_locations(session, include_archived=True)
-        types = await appointments.list_types(session, include_unpublished=True)
         archived = request.query_params.get("show") == "archived"
-        closed = [place for place in everything if place.archived_at]
-        open_ = [place for place in everything if not place.archived_at]
+        search = request.query_params.get("q", "").strip()[:_LONGEST_SEARCH]
+        shelf = [place for place in everything if bool(place.archived_at) is archived]
+        found = [p for p in shelf if search.casefold() in f"{p.name}\n{p.address}".casefold()]
+        number = min(page_number(request.query_params.get("page", "")), last_page(len(found), PAGE_SIZE))
+        first = (number - 1) * PAGE_SIZE
+        shown = found[first : first + PAGE_SIZE]
+        types = await appointments.list_types(session, include_unpublished=True)
+        rooms = Counter(room.location_id for room in await appointments.list_rooms(session))
+        query = {"show": "archived" if archived else None, "q": search or None}
+        closed = len(shelf) if archived else len(everything) - len(shelf)
         return render(
             request,
             "admin/locations.html",
-            admin_page(request, "Locations"),
+            admin_page(request, _("Locations")),
             archived=archived,
-            rows=[_row(place, types, organization) for place in (closed if archived else open_)],
+            search=search,
+            clear_href=address(PATH, {"show": query["show"]}) if search else None,
+            rows=[_row(place, types, rooms, organization) for place in shown],
+            any_places=bool(everything),
+            pages=pages_of(PATH, query, page=number, page_size=PAGE_SIZE, total=len(found)),
+            online=_online(types, await tenants.list_instructors(session)),
+            at_home=any(type_.location_mode == "students_place" for type_ in types),
             tabs=[
                 {
-                    "label": "Open",
-                    "href": "/admin/locations",
+                    "label": _("Open"),
+                    "href": PATH,
                     "current": not archived,
-                    "badge": len(open_),
+                    "badge": len(everything) - closed,
                 },
                 {
-                    "label": "Archived",
-                    "href": "/admin/locations?show=archived",
+                    "label": _("Archived"),
+                    "href": f"{PATH}?show=archived",
                     "current": archived,
-                    "badge": len(closed),
+                    "badge": closed,
                 },
             ],
         )
@@ -103,7 +140,7 @@ class LocationPages(Controller):
 
         made, refused = await attempt(session, form, verb)
         if refused is None:
-            return redirect(request, "/admin/locations", flash=f"{made.name} is open.")
+            return redirect(request, PATH, flash=_("{name} is open.").format(name=made.name))
         return _form(request, refused, status_code=422)
 
     @get("/{slug:str}")
@@ -116,7 +153,8 @@ class LocationPages(Controller):
     ) -> Response[Any]:
         """Show the place as it is stored."""
         place = await appointments.get_location_by_slug(session, slug)
-        return _form(request, staleness.drawn(_values(place)), place)
+        history = await history_of(session, "location", place.id)
+        return _form(request, staleness.drawn(_values(place)), place, history=history)
 
     @post("/{slug:str}", status_code=200)
     async def save(
@@ -144,7 +182,7 @@ class LocationPages(Controller):
 
         saved, refused = await attempt(session, form, verb)
         if refused is None:
-            return redirect(request, "/admin/locations", flash=f"{saved.name} is saved.")
+            return redirect(request, PATH, flash=_("{name} is saved.").format(name=saved.name))
         return _form(request, refused, place, status_code=refused.refused_status)
 
     @get("/{slug:str}/archive")
@@ -174,9 +212,14 @@ class LocationPages(Controller):
         async def verb() -> LocationView:
             return await appointments.archive_location(session, place.id, by=by)
 
-        _, refused = await attempt(session, Form(), verb)
+        refused = (await attempt(session, Form(), verb))[1]
         if refused is None:
-            return redirect(request, "/admin/locations", flash=f"{place.name} is archived.")
+            return redirect(
+                request,
+                PATH,
+                flash=_("{name} is archived.").format(name=place.name),
+                undo=Undo(f"{PATH}/{place.slug}/restore", []),
+            )
         return _archive_page(request, place, refused, status_code=409)
 
     @post("/{slug:str}/restore", status_code=200)
@@ -191,7 +234,7 @@ class LocationPages(Controller):
         await read_form(request, fields=())
         place = await appointments.get_location_by_slug(session, slug)
         await appointments.restore_location(session, place.id, by=by)
-        return redirect(request, "/admin/locations", flash=f"{place.name} is open again.")
+        return redirect(request, PATH, flash=_("{name} is open again.").format(name=place.name))
 
 
 def _values(place: LocationView) -> dict[str, Any]:
@@ -200,31 +243,62 @@ def _values(place: LocationView) -> dict[str, Any]:
 
 
 def _row(
-    place: LocationView, types: list[AppointmentTypeView], organization: OrganizationView
+    place: LocationView,
+    types: Sequence[AppointmentTypeView],
+    rooms: Mapping[uuid.UUID, int],
+    organization: OrganizationView,
 ) -> dict[str, Any]:
-    names = [type_.name for type_ in types if place.id in type_.location_ids]
+    zone = formatting.zone_name(place.time_zone)
+    count = rooms.get(place.id, 0)
     return {
         "name": place.name,
-        "href": f"/admin/locations/{place.slug}",
-        "slug": place.slug,
+        "href": f"{PATH}/{place.slug}",
         "address": place.address,
-        "zone": None if place.time_zone == organization.time_zone else f"{zone_name(place.time_zone)} time",
-        "types": names,
+        "zone": None if place.time_zone == organization.time_zone else _("{zone} time").format(zone=zone),
+        "rooms": ngettext("{count} room", "{count} rooms", count).format(count=count) if count else None,
+        "types": [type_.name for type_ in types if place.id in type_.location_ids],
         "archived": place.archived_at is not None,
     }
 
 
+def _online(
+    types: Sequence[AppointmentTypeView], instructors: Sequence[InstructorView]
+) -> list[dict[str, Any]]:
+    """Return who teaches online, and at which link: that is where those lessons are."""
+    teaching = {id_ for type_ in types if type_.location_mode == "online" for id_ in type_.instructor_ids}
+    return [
+        {
+            "name": person.name,
+            "initials": formatting.initials(person.name),
+            "image_url": person.image_url,
+            "link": person.meeting_url,
+            "href": f"/admin/people/{handle_of(person.id, person.name)}/profile",
+        }
+        for person in instructors
+        if person.id in teaching
+    ]
+
+
 def _form(
-    request: AnyRequest, form: Form, place: LocationView | None = None, *, status_code: int = 200
+    request: AnyRequest,
+    form: Form,
+    place: LocationView | None = None,
+    *,
+    history: list[Entry] | None = None,
+    status_code: int = 200,
 ) -> Response[Any]:
     return render(
         request,
         "admin/location_form.html",
-        admin_page(request, place.name if place else "New location", _LIST),
+        admin_page(request, place.name if place else _("New location"), *trail()),
         status_code=status_code,
         form=form,
         place=place,
-        action=f"/admin/locations/{place.slug}" if place else "/admin/locations/new",
+        labels={name: _(label) for name, label in LABELS.items()},
+        tabs=tabs_of(place, "details") if place else None,
+        history=history or [],
+        action=f"{PATH}/{place.slug}" if place else f"{PATH}/new",
+        closures_href=f"/admin/closures/new?location={place.slug}" if place else None,
         zones=zone_options(chosen=form.value("time_zone")),
     )
 
@@ -232,15 +306,17 @@ def _form(
 def _archive_page(
     request: AnyRequest, place: LocationView, form: Form, *, status_code: int = 200
 ) -> Response[Any]:
-    href = f"/admin/locations/{place.slug}"
+    href = f"{PATH}/{place.slug}"
     return render(
         request,
         "admin/archive.html",
-        admin_page(request, f"Archive {place.name}?", _LIST, (place.name, href)),
+        admin_page(request, _("Archive {name}?").format(name=place.name), *trail(place)),
         status_code=status_code,
         form=form,
         action=f"{href}/archive",
         keep_href=href,
-        text="It is no longer offered for new lessons. Lessons that are booked there stay, "
-        "and you can restore it at any time.",
+        text=_(
+            "It is no longer offered for new lessons. Lessons that are booked there stay, "
+            "and you can restore it at any time."
+        ),
     )

@@ -24,6 +24,7 @@ NAV = (
     NavLink(N_("People"), "/admin/people", "users"),
     NavLink(N_("Appointment types"), "/admin/types", "shapes", group=N_("What you offer")),
     NavLink(N_("Locations"), "/admin/locations", "map-pin", group=N_("What you offer")),
+    NavLink(N_("Travel times"), "/admin/travel", "route", group=N_("What you offer")),
     NavLink(N_("Closures"), "/admin/closures", "calendar-x", group=N_("What you offer")),
     NavLink(N_("School"), "/admin/school", "settings", group=N_("School")),
     NavLink(N_("Import"), "/admin/imports", "upload", group=N_("School")),
