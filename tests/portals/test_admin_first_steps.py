@@ -42,7 +42,7 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     arjun: httpx.Client, client: ClientFor
 ) -> None:
     # The school says where it is already.
-    assert "1 of 6" in text_of(arjun.get("/admin"))
+    assert "1 of 7" in text_of(arjun.get("/admin"))
     for path, words in (
         ("/admin/types", "No appointment types yet"),
         ("/admin/locations", "No locations yet"),
@@ -53,7 +53,7 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     where = href_of(arjun.get("/admin"), "Add a location")
     assert fill_in(arjun, where, name="Reading room").status_code == 303
     overview = arjun.get("/admin")
-    assert "2 of 6" in text_of(overview)
+    assert "2 of 7" in text_of(overview)
 
     what = href_of(overview, "Create an appointment type")
     page = arjun.get(what)
@@ -61,7 +61,7 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     assert fields(page, what)["location_ids"] == ["reading-room"]
     assert fill_in(arjun, what, name="Chess", duration_minutes="60").status_code == 303
     overview = arjun.get("/admin")
-    assert "3 of 6" in text_of(overview)
+    assert "3 of 7" in text_of(overview)
     assert href_of(overview, "Invite an instructor") == "/admin/people/invite?role=instructor"
 
     # The admin teaches it, too: there is nobody else yet.
@@ -69,14 +69,14 @@ def test_the_checklist_leads_from_an_empty_school_to_the_first_lesson(
     handle = href_of(arjun.get("/admin/people"), "Arjun Mehta").rpartition("/")[2]
     assert send(arjun, "/admin/types/chess", own, instructor_ids=[handle]).status_code == 303
     overview = arjun.get("/admin")
-    assert "4 of 6" in text_of(overview)
+    assert "4 of 7" in text_of(overview)
 
     hours = href_of(overview, "Set the hours of Arjun Mehta")
     week = {f"{part}-{day}": [value] for day in range(1, 8) for part, value in
             (("starts", "09:00"), ("ends", "17:00"), ("place", ""))}  # fmt: skip
     assert send(arjun, hours, week).status_code == 303
     overview = arjun.get("/admin")
-    assert "5 of 6" in text_of(overview)
+    assert "5 of 7" in text_of(overview)
     assert "Nothing is booked. Students book on your school’s page" in text_of(overview)
 
     # It can be booked now: by a student, and here for one.
