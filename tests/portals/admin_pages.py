@@ -100,3 +100,24 @@ def href_of(page: httpx.Response, label: str) -> str:
         if " ".join(html.unescape(re.sub(r"<[^>]+>", " ", inside)).split()) == label:
             return html.unescape(href)
     raise AssertionError(f"no link “{label}”")
+
+
+def follow(client: httpx.Client, answer: httpx.Response) -> httpx.Response:
+    """Go where an answer leads, with the sentence it had to say there, as a browser would."""
+    assert answer.status_code == 303, answer.status_code
+    said = answer.headers.get("set-cookie", "").partition(";")[0]
+    cookie = "; ".join(part for part in (client.headers.get("Cookie"), said) if part)
+    return client.get(answer.headers["location"], headers={"Cookie": cookie})
+
+
+def undo(client: httpx.Client, page: httpx.Response) -> httpx.Response:
+    """Press the button of the sentence that stands on a page after a form."""
+    form = page.text.partition('<form class="flash-undo"')[2].partition("</form>")[0]
+    found = re.search(r'action="([^"]*)"', form)
+    assert found, "nothing can be undone"
+    values: dict[str, list[str]] = {}
+    for name, value in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form):
+        if name != csrf.FIELD:
+            values.setdefault(name, []).append(html.unescape(value))
+    # A form without fields is one all the same.
+    return send(client, html.unescape(found[1]), values or {csrf.FIELD: [""]})

@@ -35,7 +35,7 @@ async def list_types(
     :func:`offered_types`.  ``include_archived`` adds every archived type,
     published or not.
     """
-    return await _views(
+    return await type_views(
         session,
         queries.listed(
             queries.types(), include_unpublished=include_unpublished, include_archived=include_archived
@@ -64,7 +64,7 @@ async def offered_types(session: AsyncSession, *, viewer: Member | None) -> list
     if not is_staff(viewer):
         seen = _SEEN_BY_STUDENTS if viewer else _SEEN_BY_VISITORS
         statement = statement.where(AppointmentType.visibility.in_(seen))
-    return await _views(session, statement, only_current=True)
+    return await type_views(session, statement, only_current=True)
 
 
 async def get_offered_type(
@@ -113,9 +113,10 @@ def _unknown() -> NotFound:
     return NotFound(_("There is no such appointment type at this school."))
 
 
-async def _views(
+async def type_views(
     session: AsyncSession, statement: Select[Any], *, only_current: bool = False
 ) -> list[AppointmentTypeView]:
+    """Make views of the rows of :func:`queries.types`, in three reads however many; for this room."""
     rows = (await session.execute(statement)).mappings().all()
     if not rows:
         return []
@@ -153,7 +154,7 @@ def _view(row: Any, currency: str, teaching: list[uuid.UUID], today: date | None
 async def _one(
     session: AsyncSession, statement: Select[Any], *, only_current: bool = False
 ) -> AppointmentTypeView:
-    found = await _views(session, statement, only_current=only_current)
+    found = await type_views(session, statement, only_current=only_current)
     if not found:
         raise _unknown()
     return found[0]

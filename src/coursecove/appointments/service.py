@@ -57,6 +57,7 @@ from coursecove.appointments.rooms import (
     restore_room,
     update_room,
 )
+from coursecove.appointments.shelves import page_of_types, teaching_modes, type_names_at
 from coursecove.appointments.travel import (
     create_travel_zone,
     delete_travel_zone,
@@ -103,6 +104,7 @@ __all__ = [
     "list_types",
     "offered_types",
     "open_locations",
+    "page_of_types",
     "plain_postcode",
     "qualifications_of",
     "qualifications_with_expiry",
@@ -117,7 +119,9 @@ __all__ = [
     "restore_type",
     "set_qualification_expiry",
     "set_qualifications",
+    "teaching_modes",
     "travel_minutes_for",
+    "type_names_at",
     "update_location",
     "update_room",
     "update_travel_zone",

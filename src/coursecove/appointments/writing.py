@@ -24,6 +24,8 @@ from coursecove.text import numbered, slugify
 Changes = dict[str, dict[str, Any]]
 
 _ATTEMPTS = 100
+# Where a thing is reached at its own address stand pages with these names, too.
+_RESERVED = frozenset({"new", "bulk"})
 
 
 async def one_at_a_time(session: AsyncSession) -> None:
@@ -46,12 +48,12 @@ async def insert_with_free_slug(
     fallback: str,
     values: Mapping[str, Any],
 ) -> uuid.UUID:
-    """Insert a row whose address comes from its name, numbered from 2 when taken; return its id.
+    """Insert a row whose address comes from its name, numbered from 2 when taken or a page's; return its id.
 
     ``ON CONFLICT DO NOTHING`` answers a lost race without breaking the transaction.
     """
     base = slugify(values["name"], fallback=fallback)
-    for number in range(1, _ATTEMPTS + 1):
+    for number in range(2 if base in _RESERVED else 1, _ATTEMPTS + 1):
         # After a hundred of one name a number tells people nothing any more.
         slug = numbered(base, number if number < _ATTEMPTS else secrets.randbelow(10**9) + 10**9)
         made: uuid.UUID | None = await session.scalar(

@@ -60,9 +60,7 @@ def _requests(pending: int) -> list[Matter]:
     ]
 
 
-def _untaught(
-    published: Sequence[AppointmentTypeView], lapses: Sequence[LapsingQualification]
-) -> list[Matter]:
+def _untaught(published: Sequence[AppointmentTypeView], lapses: Sequence[LapsingQualification]) -> list[Matter]:
     ended = {(lapse.appointment_type_id, lapse.member_id) for lapse in lapses if lapse.lapsed}
     return [
         Matter(

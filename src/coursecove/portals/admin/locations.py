@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import formatting
 from coursecove.appointments import service as appointments
-from coursecove.appointments.schemas import AppointmentTypeView, LocationCreate, LocationUpdate, LocationView
+from coursecove.appointments.schemas import LocationCreate, LocationUpdate, LocationView
 from coursecove.appointments.writing import one_at_a_time
 from coursecove.i18n import N_, _, ngettext
 from coursecove.portals import staleness
@@ -83,7 +83,8 @@ class LocationPages(Controller):
         number = min(page_number(request.query_params.get("page", "")), last_page(len(found), PAGE_SIZE))
         first = (number - 1) * PAGE_SIZE
         shown = found[first : first + PAGE_SIZE]
-        types = await appointments.list_types(session, include_unpublished=True)
+        names = await appointments.type_names_at(session, [place.id for place in shown])
+        modes = await appointments.teaching_modes(session)
         rooms = Counter(room.location_id for room in await appointments.list_rooms(session))
         query = {"show": "archived" if archived else None, "q": search or None}
         closed = len(shelf) if archived else len(everything) - len(shelf)
@@ -94,11 +95,11 @@ class LocationPages(Controller):
             archived=archived,
             search=search,
             clear_href=address(PATH, {"show": query["show"]}) if search else None,
-            rows=[_row(place, types, rooms, organization) for place in shown],
+            rows=[_row(place, names[place.id], rooms, organization) for place in shown],
             any_places=bool(everything),
             pages=pages_of(PATH, query, page=number, page_size=PAGE_SIZE, total=len(found)),
-            online=_online(types, await tenants.list_instructors(session)),
-            at_home=any(type_.location_mode == "students_place" for type_ in types),
+            online=_online(modes.get("online", set()), await tenants.list_instructors(session)),
+            at_home="students_place" in modes,
             tabs=[
                 {
                     "label": _("Open"),
@@ -244,7 +245,7 @@ def _values(place: LocationView) -> dict[str, Any]:
 
 def _row(
     place: LocationView,
-    types: Sequence[AppointmentTypeView],
+    types: Sequence[str],
     rooms: Mapping[uuid.UUID, int],
     organization: OrganizationView,
 ) -> dict[str, Any]:
@@ -256,16 +257,13 @@ def _row(
         "address": place.address,
         "zone": None if place.time_zone == organization.time_zone else _("{zone} time").format(zone=zone),
         "rooms": ngettext("{count} room", "{count} rooms", count).format(count=count) if count else None,
-        "types": [type_.name for type_ in types if place.id in type_.location_ids],
+        "types": types,
         "archived": place.archived_at is not None,
     }
 
 
-def _online(
-    types: Sequence[AppointmentTypeView], instructors: Sequence[InstructorView]
-) -> list[dict[str, Any]]:
+def _online(teaching: Collection[uuid.UUID], instructors: Sequence[InstructorView]) -> list[dict[str, Any]]:
     """Return who teaches online, and at which link: that is where those lessons are."""
-    teaching = {id_ for type_ in types if type_.location_mode == "online" for id_ in type_.instructor_ids}
     return [
         {
             "name": person.name,

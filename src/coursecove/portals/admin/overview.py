@@ -87,9 +87,7 @@ async def overview(
         request,
         "admin/overview.html",
         admin_page(request, _("Overview")),
-        today=_("{day}, {zone} time.").format(
-            day=formatting.day_long(today), zone=formatting.zone_name(zone)
-        ),
+        today=_("{day}, {zone} time.").format(day=formatting.day_long(today), zone=formatting.zone_name(zone)),
         starting=starting,
         tasks=tasks,
         done=sum(task.done for task in tasks),

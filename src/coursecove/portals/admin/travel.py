@@ -58,7 +58,6 @@ class TravelPages(Controller):
     ) -> Response[Any]:
         """List the zones, and say which of them holds for a postcode somebody asks about."""
         zones = await appointments.list_travel_zones(session)
-        types = await appointments.list_types(session, include_unpublished=True)
         postcode = " ".join(request.query_params.get("postcode", "").split())[:_LONGEST_POSTCODE]
         return render(
             request,
@@ -69,7 +68,7 @@ class TravelPages(Controller):
                 for index, zone in enumerate(zones)
             ],
             default=formatting.duration(organization.default_travel_minutes),
-            used_by=[t.name for t in types if t.location_mode == "students_place"],
+            used="students_place" in await appointments.teaching_modes(session),
             postcode=postcode,
             answer=_answer(zones, postcode, organization) if postcode else None,
         )

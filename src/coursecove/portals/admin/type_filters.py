@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coursecove.appointments.schemas import AppointmentTypeView
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from coursecove.appointments import service as appointments
+from coursecove.appointments.shelves import Shelf, TypePage
 from coursecove.i18n import _
 from coursecove.portals.admin.navigation import address
 from coursecove.portals.admin.type_form import WORDS, Choices
 
 _LONGEST = 100
+# The id of nothing: what is asked for is not here, and an unfiltered list would be no answer.
+_NOWHERE = uuid.UUID(int=0)
 # A minus in front turns the order around; without any the list stands in the school's own order.
-_SORTS: dict[str, Callable[[AppointmentTypeView], Any]] = {
-    "name": lambda type_: type_.name.casefold(),
-    "length": lambda type_: type_.durations,
-    # No price at all comes before none to be paid.
-    "price": lambda type_: -1 if type_.price_cents is None else type_.price_cents,
-}
+_SORTS = ("name", "length", "price")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +60,24 @@ class TypeFilters:
             "sort": self.sort or None,
         }
 
-    def applied(self, types: Sequence[AppointmentTypeView], choices: Choices) -> list[AppointmentTypeView]:
-        """Return those of ``types`` that are asked for, in the order that is asked for."""
+    async def page(
+        self, session: AsyncSession, choices: Choices, *, shelf: Shelf, number: int, size: int
+    ) -> TypePage:
+        """Return a page of what is asked for; nothing where a place or a person is not known here."""
         place = next((place.id for place in choices.places if place.slug == self.location), None)
         teacher = next((person.id for person in choices.teachers if person.handle == self.instructor), None)
-        found = [
-            type_
-            for type_ in types
-            if self.q.casefold() in type_.name.casefold()
-            and (not self.kind or type_.kind == self.kind)
-            and (not self.location or place in type_.location_ids)
-            and (not self.instructor or teacher in type_.instructor_ids)
-        ]
-        if self.sort:
-            found.sort(key=_SORTS[self.sort.removeprefix("-")], reverse=self.sort.startswith("-"))
-        return found
+        return await appointments.page_of_types(
+            session,
+            shelf=shelf,
+            search=self.q,
+            kind=self.kind or None,  # type: ignore[arg-type] # read() lets only kinds through
+            location_id=place or (_NOWHERE if self.location else None),
+            instructor_id=teacher or (_NOWHERE if self.instructor else None),
+            order=self.sort.removeprefix("-") or "position",  # type: ignore[arg-type] # and only orders
+            descending=self.sort.startswith("-"),
+            page=number,
+            page_size=size,
+        )
 
 
 def columns_of(path: str, query: Mapping[str, str | None], sort: str) -> list[dict[str, Any]]:

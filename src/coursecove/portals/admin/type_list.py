@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeUpdate, AppointmentTypeView
+from coursecove.appointments.shelves import Shelf
 from coursecove.errors import Invalid
 from coursecove.formatting import number as spelled
 from coursecove.i18n import N_, _, ngettext
-from coursecove.portals.admin.navigation import address, admin_page, last_page, page_number, pages_of
+from coursecove.portals.admin.navigation import address, admin_page, page_number, pages_of
 from coursecove.portals.admin.type_filters import TypeFilters, columns_of
 from coursecove.portals.admin.type_form import WORDS, Choices, choices_of
 from coursecove.portals.forms import Form, attempt, read_form
@@ -48,6 +49,7 @@ _UNDONE_BY = {
 }
 # A toast travels in a cookie, where the addresses of more would not fit.
 _MOST_UNDONE = 20
+_MOST_OPTIONS = 200
 
 
 class TypeListPages(Controller):
@@ -205,16 +207,16 @@ async def _page(
     chosen: Iterable[str] = (),
     status_code: int = 200,
 ) -> Response[Any]:
-    types = await appointments.list_types(session, include_unpublished=True, include_archived=True)
     shown = _shelf(show)
-    shelves: dict[str, list[AppointmentTypeView]] = {shelf: [] for shelf in _SHELVES}
-    for type_ in types:
-        shelves[shelf_of(type_)].append(type_)
     choices = await choices_of(session)
     filters = TypeFilters.read(request.query_params)
-    found = filters.applied(shelves[shown], choices)
-    number = min(page_number(request.query_params.get("page", "")), last_page(len(found), PAGE_SIZE))
-    first = (number - 1) * PAGE_SIZE
+    found = await filters.page(
+        session,
+        choices,
+        shelf=shown,
+        number=page_number(request.query_params.get("page", "")),
+        size=PAGE_SIZE,
+    )
     shelf_query = {"show": None if shown == "published" else shown}
     query = {**shelf_query, **filters.query}
     picked = set(chosen)
@@ -229,7 +231,8 @@ async def _page(
         narrowed=filters.narrowed,
         clear_href=address(PATH, {**shelf_query, "sort": filters.sort or None}) if filters.narrowed else None,
         kind_options=[{"value": kind, "label": _(word)} for kind, word in WORDS["kind"].items()],
-        place_options=choices.place_options,
+        # A list of so many is no help, and would be most of the page.
+        place_options=choices.place_options if len(choices.places) <= _MOST_OPTIONS else [],
         teacher_options=[{"value": t.handle, "label": t.name} for t in choices.teachers if t.teaches],
         columns=columns_of(PATH, query, filters.sort),
         rows=[
@@ -237,36 +240,36 @@ async def _page(
                 type_,
                 choices,
                 chosen=type_.slug in picked,
-                first=index == 0,
-                last=index + 1 == len(found),
+                first=index == 1,
+                last=index == found.total,
             )
-            for index, type_ in list(enumerate(found))[first : first + PAGE_SIZE]
+            for index, type_ in enumerate(found.items, (found.page - 1) * PAGE_SIZE + 1)
         ],
         # What is found, or sorted otherwise, is not the order there is: up and down would mean something else.
-        movable=shown != "archived" and not filters.narrowed and not filters.sort and len(found) > 1,
+        movable=shown != "archived" and not filters.narrowed and not filters.sort and found.total > 1,
         bulk=[
             {"value": action, "label": _(_ACTIONS[action][0]), "icon": _ACTIONS[action][1]}
             for action in _BULK[shown]
         ],
-        total=ngettext("{count} appointment type", "{count} appointment types", len(found)).format(
-            count=spelled(len(found))
+        total=ngettext("{count} appointment type", "{count} appointment types", found.total).format(
+            count=spelled(found.total)
         ),
-        any_types=bool(types),
-        pages=pages_of(PATH, query, page=number, page_size=PAGE_SIZE, total=len(found)),
+        any_types=bool(found.on_shelves),
+        pages=pages_of(PATH, query, page=found.page, page_size=PAGE_SIZE, total=found.total),
         tabs=[
             {
                 "label": _(label),
                 "href": address(PATH, {"show": None if shelf == "published" else shelf}),
                 "current": shelf == shown,
-                "badge": len(shelves[shelf]),
+                "badge": found.on_shelves.get(shelf, 0),
             }
             for shelf, label in _SHELVES.items()
         ],
     )
 
 
-def _shelf(text: str) -> str:
-    return text if text in _SHELVES else "published"
+def _shelf(text: str) -> Shelf:
+    return text if text in _SHELVES else "published"  # type: ignore[return-value] # the shelves' own names
 
 
 def _row(
