@@ -39,5 +39,21 @@ document.addEventListener("input", ({ target }) => {
   }
 });
 
-document.addEventListener("htmx:after:swap", restore);
-restore();
+// A kept time runs out while one looks at it: the page says so by itself.
+let timer;
+function watchHold() {
+  clearTimeout(timer);
+  const held = document.querySelector("[data-held-until]");
+  if (!held) return;
+  const left = Date.parse(held.dataset.heldUntil) - Date.now();
+  timer = setTimeout(() => {
+    held.querySelector("span").textContent = held.dataset.over;
+  }, Math.max(left, 0));
+}
+
+function ready() {
+  restore();
+  watchHold();
+}
+document.addEventListener("htmx:after:swap", ready);
+ready();

@@ -536,6 +536,7 @@ ROUTES: dict[str, Route] = {
     "GET /": Route("everyone"),
     "GET /book/{slug}": Route("everyone"),
     "POST /book/{slug}": Route("members", form=_booking_form),
+    "POST /book/{slug}/hold": Route("members", form=_booking_form),
     "GET /lessons": Route("members"),
     "GET /lessons/{reference}": Route("members"),
     "GET /lessons/{reference}/calendar.ics": Route("members"),

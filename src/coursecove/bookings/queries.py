@@ -206,10 +206,15 @@ def visible_to(viewer: Member) -> Any:
     """
     if viewer.role == "admin":
         return true()
-    own = or_(Booking.student_id == viewer.id, _Student.guardian_id == viewer.id)
+    own = taken_by(viewer)
     if viewer.role == "instructor":
         return or_(TeachingSession.instructor_id == viewer.id, own, Booking.booked_by_id == viewer.id)
     return own
+
+
+def taken_by(member: Member) -> Any:
+    """The lessons somebody takes themselves, and their children's.  For statements over :func:`booked`."""
+    return or_(Booking.student_id == member.id, _Student.guardian_id == member.id)
 
 
 def session_mentions(word: str) -> Any:

@@ -98,6 +98,7 @@ async def list_bookings(
     session: AsyncSession,
     *,
     viewer: Member,
+    own: bool = False,
     student_id: uuid.UUID | None = None,
     instructor_id: uuid.UUID | None = None,
     appointment_type_id: uuid.UUID | None = None,
@@ -114,7 +115,8 @@ async def list_bookings(
     """Return one page of the bookings ``viewer`` may see, in four queries at most, whatever their number.
 
     Students get their own, instructors also those they teach or booked, admins
-    all of them; filters only narrow that.  ``[from_, until)`` is about the
+    all of them; filters only narrow that.  ``own`` are those they take themselves
+    and their children's, whatever their role.  ``[from_, until)`` is about the
     start; holds come only when ``status`` asks for them.  Every word of
     ``search`` must occur in the reference, the type's name, the instructor's or
     the student's.  A page holds 1 to 200.
@@ -123,7 +125,7 @@ async def list_bookings(
     if search and not is_storable(search):
         return BookingPage([], 0, page, page_size)
     matching = queries.filtered(
-        queries.booked().where(queries.visible_to(viewer)),
+        queries.booked().where(queries.taken_by(viewer) if own else queries.visible_to(viewer)),
         student_id=student_id,
         instructor_id=instructor_id,
         appointment_type_id=appointment_type_id,

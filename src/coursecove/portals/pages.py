@@ -228,6 +228,12 @@ def render(
     return response
 
 
+def part(template: str, **context: Any) -> Response[bytes]:
+    """Draw a part of a page that a script puts into one."""
+    html = environment().get_template(template).render(**context)
+    return Response(html.encode(), media_type="text/html")
+
+
 def _own_cookie(request: AnyRequest, name: str) -> str:
     settings: Settings = request.app.state.resources.settings
     return own_name(settings.origin(), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -13,18 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import QuestionView
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingCreate
+from coursecove.bookings.errors import ClassFull, HoldExpired, SlotNotOffered, SlotTaken, StudentBusy
+from coursecove.bookings.schemas import BookingCreate, BookingView, HoldConfirm, HoldCreate
 from coursecove.db.session import discard
 from coursecove.errors import Conflict, CourseCoveError, Invalid
 from coursecove.i18n import _
 from coursecove.portals.forms import read_form
-from coursecove.portals.pages import browser_zone, redirect, viewer_zone
+from coursecove.portals.pages import browser_zone, part, redirect, viewer_zone
 from coursecove.portals.student.choice import BOOKING_FIELDS, Choice, Offer, read_choice
-from coursecove.portals.student.flow import next_step, refused
+from coursecove.portals.student.flow import hold_words, next_step, refused
 from coursecove.portals.student.intake import ADDRESS_FIELDS, answer_name, answers_in
-from coursecove.portals.student.offering import offer_of
+from coursecove.portals.student.offering import held_by, offer_of
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_member, maybe_member
+from coursecove.tenants.handles import handle_of
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
 
@@ -50,8 +53,8 @@ class BookingPages(Controller):
         """Show the step that is next: where the student lives, the time, or everything to be confirmed."""
         params = dict(request.query_params)
         offer = await _offer(request, session, organization, viewer, slug, params.get("postcode", ""))
-        if viewer is not None and "with" not in params and len(offer.teachers) > 1:
-            params["with"] = await _usual_teacher(session, offer, viewer)
+        if viewer is not None and not {"with", "for"} & params.keys():
+            params.update(await _as_last_time(session, offer, viewer))
         return await next_step(request, session, read_choice(params, offer), viewer=viewer)
 
     @post("/{slug:str}", dependencies={"by": Provide(as_member)}, status_code=200)
@@ -64,25 +67,9 @@ class BookingPages(Controller):
         slug: FromPath[str],
     ) -> Response[Any]:
         """Book what was confirmed, or offer the nearest free times; what was typed is kept."""
-        key = request.query_params.get("key")
-        type_ = await appointments.get_offered_type_by_slug(session, slug, viewer=by, key=key)
-        # A question that was archived while somebody answered it is no reason to lose the rest.
-        questions = await appointments.list_questions(session, type_.id, include_archived=True)
-        values = await read_form(request, fields=_fields(questions))
-        offer = await _offer(request, session, organization, by, slug, values.get("postcode", ""))
-        time, _slash, place = values.get("time", "").partition("/")
-        choice = read_choice(
-            {
-                "with": values.get("with", ""),
-                "place": place or values.get("place", ""),
-                "time": time,
-                "minutes": values.get("minutes", ""),
-                "postcode": values.get("postcode", ""),
-            },
-            offer,
-        )
+        key, choice, values = await _sent(request, session, organization, slug, by)
         try:
-            booking = await bookings.book(session, _wanted(choice, values, key=key), by=by)
+            booking = await _have(session, choice, values, key=key, by=by)
         except CourseCoveError as error:
             if not isinstance(error, (Conflict, Invalid)):
                 raise
@@ -96,26 +83,132 @@ class BookingPages(Controller):
             request, f"/lessons/{booking.reference}?booked=yes", flash=said.format(when=when.sentence)
         )
 
+    @post("/{slug:str}/hold", dependencies={"by": Provide(as_member)}, status_code=200)
+    async def keep(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        organization: NamedDependency[OrganizationView],
+        by: NamedDependency[Member],
+        slug: FromPath[str],
+    ) -> Response[Any]:
+        """Keep the chosen time while the last step is filled in; the page asks for it as soon as it is shown.
 
-async def _usual_teacher(session: AsyncSession, offer: Offer, student: Member) -> str:
-    """Return the slug of whoever taught the student this last, or will; people come back to their teacher."""
+        Answers a part of that page: until when it is kept, that somebody else
+        was faster, or nothing where it cannot be kept but perhaps be booked.
+        """
+        key, choice, values = await _sent(request, session, organization, slug, by)
+        held, lost = choice.holding, False
+        if held is None:
+            try:
+                held = await _hold(session, choice, values, key=key, by=by)
+            except CourseCoveError as error:
+                if error.status >= 500:
+                    raise
+                await discard(session)
+                lost = isinstance(error, (SlotTaken, SlotNotOffered, ClassFull, StudentBusy))
+        return part(
+            "student/_hold.html",
+            hold=hold_words(held, choice) if held else None,
+            lost={"href": choice.href(day=choice.day)} if lost else None,
+        )
+
+
+async def _sent(
+    request: AnyRequest, session: AsyncSession, organization: OrganizationView, slug: str, by: Member
+) -> tuple[str | None, Choice, dict[str, Any]]:
+    """Return the form of the last step: the key of a type seen by link, the choice, and what was typed."""
+    key = request.query_params.get("key")
+    type_ = await appointments.get_offered_type_by_slug(session, slug, viewer=by, key=key)
+    # A question that was archived while somebody answered it is no reason to lose the rest.
+    questions = await appointments.list_questions(session, type_.id, include_archived=True)
+    values = await read_form(request, fields=_fields(questions))
+    offer = await _offer(request, session, organization, by, slug, values.get("postcode", ""))
+    time, _slash, place = values.get("time", "").partition("/")
+    names = ("with", "minutes", "postcode", "for")
+    chosen = {name: values.get(name, "") for name in names}
+    chosen.update(time=time, place=place or values.get("place", ""))
+    return key, read_choice(chosen, offer), values
+
+
+async def _have(
+    session: AsyncSession, choice: Choice, values: Mapping[str, str], *, key: str | None, by: Member
+) -> BookingView:
+    """Book what is kept, or what is free.
+
+    A time that was kept may have run out, and one may press the button before
+    the page has heard that it is kept: neither is an answer to give a person.
+    """
+    wanted = _wanted(choice, values, key=key)
+    held = choice.holding
+    if held is None and choice.offer.held is not None:
+        # Kept was another time than the one that is booked now.
+        await bookings.release_hold(session, choice.offer.held.id, by=by)
+    if held is not None:
+        try:
+            return await _confirmed(session, held, wanted, by=by)
+        except HoldExpired:
+            await discard(session)
+    try:
+        return await bookings.book(session, wanted, by=by)
+    except Conflict:
+        await discard(session)
+        offer = replace(choice.offer, held=await held_by(session, choice.offer.type, by=by))
+        held = replace(choice, offer=offer).holding
+        if held is None:
+            raise
+        return await _confirmed(session, held, wanted, by=by)
+
+
+async def _confirmed(
+    session: AsyncSession, held: BookingView, wanted: BookingCreate, *, by: Member
+) -> BookingView:
+    details = HoldConfirm(note=wanted.note, answers=wanted.answers, address=wanted.address)
+    return await bookings.confirm_hold(session, held.id, details, by=by)
+
+
+async def _hold(
+    session: AsyncSession, choice: Choice, values: Mapping[str, str], *, key: str | None, by: Member
+) -> BookingView:
+    """Keep the chosen time instead of the one that was kept before."""
+    if choice.offer.held is not None:
+        await bookings.release_hold(session, choice.offer.held.id, by=by)
+    # What the person is about to type is not there yet.
+    wanted = _wanted(choice, {**values, "note": ""}, key=key)
+    names = set(HoldCreate.__struct_fields__)
+    fields = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name in names}
+    return await bookings.hold(session, HoldCreate(**fields), by=by)
+
+
+async def _as_last_time(session: AsyncSession, offer: Offer, student: Member) -> dict[str, str]:
+    """Return whom and with whom this was booked last: people come back to their teacher."""
+    if len(offer.teachers) < 2 and not offer.children:
+        return {}
     last = await bookings.list_bookings(
         session,
         viewer=student,
-        student_id=student.id,
+        own=True,
         appointment_type_id=offer.type.id,
         status="confirmed",
         order="-starts_at",
         page_size=1,
     )
-    taught_by = {booking.instructor.id for booking in last.items}
-    return next((teacher.slug for teacher in offer.teachers if teacher.id in taught_by), "")
+    found: dict[str, str] = {}
+    for booking in last.items:
+        teacher = next((teacher for teacher in offer.teachers if teacher.id == booking.instructor.id), None)
+        if teacher is not None:
+            found["with"] = teacher.slug
+        child = next((child for child in offer.children if child.id == booking.student.id), None)
+        if child is not None:
+            found["for"] = handle_of(child.id, child.given_name)
+    return found
 
 
 def _fields(questions: list[QuestionView]) -> tuple[str, ...]:
     return (
         *BOOKING_FIELDS,
         "minutes",
+        "for",
         *ADDRESS_FIELDS,
         *(answer_name(question.id) for question in questions),
     )
@@ -139,6 +232,7 @@ def _wanted(choice: Choice, values: Mapping[str, str], *, key: str | None) -> Bo
         duration_minutes=choice.minutes,
         instructor_id=choice.instructor_id,
         location_id=choice.location_id,
+        student_id=choice.student.id if choice.student else None,
         note=values.get("note", ""),
         answers=answers,
         address=values.get("address", "") if travelled else "",
@@ -170,4 +264,6 @@ async def _offer(
         session, slug, viewer=viewer, key=request.query_params.get("key")
     )
     zone = viewer_zone(request, organization.time_zone)
-    return await offer_of(session, organization, type_, viewer=viewer, zone=zone, postcode=postcode)
+    return await offer_of(
+        session, organization, type_, viewer=viewer, zone=zone, postcode=postcode, family=True
+    )

@@ -16,6 +16,7 @@ from coursecove.i18n import _, ngettext
 from coursecove.portals.lesson_words import long_day
 from coursecove.portals.student.choice import PARTS, Choice, instant_text, part_of
 from coursecove.scheduling import zones
+from coursecove.tenants.family import ChildView
 from coursecove.tenants.models import Member
 
 # Where a time of day is free may be months away; it is looked for month by month, this many at most.
@@ -49,7 +50,7 @@ class Calendar:
 
 
 async def calendar_of(
-    session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None
+    session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | ChildView | None
 ) -> Calendar:
     """Return the month of the choice; without one, that of the next free time with its day opened."""
     today = formatting.local(clock.now(), choice.zone).date()
@@ -105,7 +106,7 @@ async def _slots(
     from_: datetime,
     until: datetime,
     *,
-    viewer: Member | PersonSummary | None,
+    viewer: Member | PersonSummary | ChildView | None,
 ) -> list[SlotView]:
     """Return what is free and fits the time of day; a lesson that is moved is not moved to where it is."""
     found = await available_slots(
@@ -125,7 +126,7 @@ async def _slots(
 
 
 async def slots_at(
-    session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | None
+    session: AsyncSession, choice: Choice, *, viewer: Member | PersonSummary | ChildView | None
 ) -> list[SlotView]:
     """Return what is free at the very time that was chosen, per place."""
     assert choice.time is not None
@@ -164,7 +165,7 @@ def alternative_groups(choice: Choice, alternatives: Sequence[Alternative]) -> l
 
 
 async def _next_free(
-    session: AsyncSession, choice: Choice, after: datetime, *, viewer: Member | PersonSummary | None
+    session: AsyncSession, choice: Choice, after: datetime, *, viewer: Member | PersonSummary | ChildView | None
 ) -> SlotView | None:
     if choice.part or choice.offer.moving_from:
         month = formatting.local(max(after, clock.now()), choice.zone).date().replace(day=1)

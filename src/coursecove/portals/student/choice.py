@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView
+from coursecove.bookings.schemas import BookingView
 from coursecove.formatting import local
 from coursecove.portals.lesson_words import Clocks, student_clocks
 from coursecove.scheduling import zones
+from coursecove.tenants.family import ChildView
+from coursecove.tenants.handles import handle_of
 from coursecove.tenants.schemas import InstructorView
 
 ANYONE = "anyone"
+# Who takes the lesson, when it is whoever books it.
+MYSELF = "me"
 # The times of day a calendar can be narrowed to, each from the hour it begins.
 PARTS = {"morning": 0, "afternoon": 12, "evening": 17}
 # What the form of the last step sends, a student's and an admin's; the rest stands in its address.
@@ -45,6 +50,10 @@ class Offer:
     moving_session_id: uuid.UUID | None = None
     # When it is so far, of a student's lesson: that is no other time.
     moving_from: datetime | None = None
+    # Whom a guardian books for, beside themselves.
+    children: tuple[ChildView, ...] = ()
+    # The time of this type that is kept for whoever looks: it is not taken from them.
+    held: BookingView | None = None
 
     @property
     def is_class(self) -> bool:
@@ -85,6 +94,8 @@ class Choice:
     postcode: str = ""
     # The time of day that alone is shown; empty for the whole day.
     part: str = ""
+    # The child it is for; None is whoever books it.
+    student: ChildView | None = None
 
     @property
     def decided_length(self) -> bool:
@@ -104,7 +115,8 @@ class Choice:
             "location_id": self.location_id,
             "duration_minutes": self.minutes,
             "travel_minutes": self.offer.travel_minutes,
-            "ignoring_session_id": self.offer.moving_session_id,
+            "ignoring_session_id": self.offer.moving_session_id
+            or (self.offer.held.session_id if self.offer.held else None),
         }
 
     @property
@@ -159,10 +171,32 @@ class Choice:
         return self.offer.address(query)
 
     @property
+    def student_value(self) -> str:
+        """Return who it is for, as it stands in addresses and forms."""
+        return handle_of(self.student.id, self.student.given_name) if self.student else MYSELF
+
+    @property
+    def holding(self) -> BookingView | None:
+        """Return the kept time, if it is what is chosen."""
+        held = self.offer.held
+        if held is None or self.time != held.starts_at or (self.minutes not in (None, held.duration_minutes)):
+            return None
+        if self.student is not None and held.student.id != self.student.id:
+            return None
+        if self.student is None and any(held.student.id == child.id for child in self.offer.children):
+            return None
+        if self.teacher is not None and self.teacher.id != held.instructor.id:
+            return None
+        if self.place is not None and held.location is not None and self.place.id != held.location.id:
+            return None
+        return held
+
+    @property
     def before_teacher(self) -> dict[str, str | None]:
         """Return what is decided before the teacher is, as it stands in the address."""
         several = len(self.offer.type.durations) > 1
         return {
+            "for": self.student_value if self.offer.children else None,
             "minutes": str(self.minutes) if self.minutes and several else None,
             "postcode": self.postcode or None,
         }
@@ -195,6 +229,7 @@ def read_choice(params: Mapping[str, str], offer: Offer) -> Choice:
         minutes=_minutes(params.get("minutes", ""), offer.type),
         postcode=" ".join(params.get("postcode", "").split())[:_LONGEST_POSTCODE],
         part=params.get("at", "") if params.get("at") in PARTS else "",
+        student=child_in(params.get("for", ""), offer.children),
     )
     day = _date(params.get("day", ""))
     time = read_instant(params.get("time", ""), day=day, zone=choice.zone)
@@ -204,6 +239,12 @@ def read_choice(params: Mapping[str, str], offer: Offer) -> Choice:
     if day is not None:
         month = day.replace(day=1)
     return replace(choice, month=month, day=day, time=time)
+
+
+def child_in(handle: str, children: Iterable[ChildView]) -> ChildView | None:
+    """Return the child a handle names; None is oneself, and whoever is no child of one's own."""
+    code = handle.rpartition("-")[2]
+    return next((child for child in children if handle_of(child.id, "").rpartition("-")[2] == code), None)
 
 
 def part_of(hour: int) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock, formatting
 from coursecove.appointments.schemas import AppointmentTypeView
-from coursecove.bookings.schemas import PersonSummary, SlotView
+from coursecove.bookings.schemas import BookingView, PersonSummary, SlotView
 from coursecove.bookings.views import cancel_until
 from coursecove.errors import CourseCoveError
 from coursecove.i18n import _
@@ -24,7 +24,8 @@ from coursecove.portals.pages import STUDENT_NAV, page_context, render
 from coursecove.portals.student.calendar import alternative_groups, calendar_of, slots_at, weekday_heads
 from coursecove.portals.student.choice import Choice, instant_text
 from coursecove.portals.student.intake import asked, intake_errors
-from coursecove.portals.student.narrowing import narrowing_of
+from coursecove.portals.student.narrowing import narrowing_of, student_options
+from coursecove.tenants.family import ChildView
 from coursecove.tenants.guards import identity_of
 from coursecove.tenants.models import Member
 
@@ -52,10 +53,30 @@ async def next_step(
         return draw(request, choice, "postcode", _("Where do you live?"), preview=preview)
     choice = preset(choice)
     if choice.time is not None:
-        free = await slots_at(session, choice, viewer=viewer)
+        free = await free_at(session, choice, viewer=viewer)
         if free:
             return confirm(request, choice, free, viewer, preview=preview)
     return await time_step(request, session, choice, viewer=viewer, preview=preview)
+
+
+async def free_at(session: AsyncSession, choice: Choice, *, viewer: Member | None) -> list[SlotView]:
+    """Return what can be booked at the chosen time: what is free, or what is kept for this very person."""
+    held = choice.holding
+    if held is None:
+        return await slots_at(session, choice, viewer=choice.student or viewer)
+    in_class = held.appointment_type.kind == "class"
+    return [
+        SlotView(
+            starts_at=held.starts_at,
+            ends_at=held.ends_at,
+            location=held.location,
+            instructors=[held.instructor],
+            duration_minutes=held.duration_minutes,
+            session_id=held.session_id,
+            # The seat that is kept is one of the free ones, to whom it is kept for.
+            seats_left=held.capacity - held.seats_taken + 1 if in_class else None,
+        )
+    ]
 
 
 async def time_step(
@@ -63,7 +84,7 @@ async def time_step(
     session: AsyncSession,
     choice: Choice,
     *,
-    viewer: Member | PersonSummary | None,
+    viewer: Member | PersonSummary | ChildView | None,
     title: str | None = None,
     gone: str | None = None,
     **context: Any,
@@ -71,7 +92,7 @@ async def time_step(
     """Draw the month with its free days; ``gone`` is a time that was chosen and is free no more."""
     if choice.time is not None and gone is None:
         gone = formatting.time(choice.time, choice.zone)
-    calendar = await calendar_of(session, replace(choice, time=None), viewer=viewer)
+    calendar = await calendar_of(session, replace(choice, time=None), viewer=choice.student or viewer)
     return draw(
         request,
         choice,
@@ -138,6 +159,9 @@ def confirm(
         join_href=f"/join?return_to={return_to}" if stranger else None,
         # Under which name the browser keeps what is typed until it is booked.
         keep=f"book/{offer.type.slug}",
+        students=student_options(choice),
+        student_name=choice.student.name if choice.student else viewer.name if viewer else None,
+        hold=hold_words(choice.holding, choice) if viewer and not preview else None,
         note=typed.get("note", ""),
         home_address=typed.get("address", ""),
         postcode=typed.get("postcode") or choice.postcode,
@@ -164,7 +188,7 @@ async def refused(
     type_ = choice.offer.type
     fields = intake_errors(error.fields, type_.questions)
     if fields and not _OTHER_STEPS & fields.keys() and choice.time is not None:
-        free = await slots_at(session, choice, viewer=by)
+        free = await free_at(session, choice, viewer=by)
         if free:
             return confirm(request, choice, free, by, values=values, errors=fields, status_code=422)
     return draw(
@@ -231,6 +255,7 @@ def draw(
             "with": choice.teacher.slug if choice.teacher else "anyone",
             "place": choice.place.slug if choice.place else "",
             "minutes": choice.before_teacher["minutes"] or "",
+            "for": choice.student_value if offer.children else "",
         },
         change_teacher_href=anyone.href() if choice.teacher and len(offer.teachers) > 1 else None,
         change_teacher_label=_("See who else is free"),
@@ -238,6 +263,14 @@ def draw(
         preview=preview,
         **context,
     )
+
+
+def hold_words(held: BookingView | None, choice: Choice) -> dict[str, Any]:
+    """Return what a page says of a time that is kept, or that it is to be kept now."""
+    if held is None or held.held_until is None:
+        return {"until": None, "action": f"/book/{choice.offer.type.slug}/hold"}
+    clock_time = formatting.time(held.held_until, choice.offer.viewer_zone)
+    return {"until": clock_time, "iso": f"{held.held_until:%Y-%m-%dT%H:%M:%SZ}", "action": None}
 
 
 def _policy(choice: Choice, slot: SlotView) -> str:

@@ -15,9 +15,10 @@ from coursecove.bookings import service as bookings
 from coursecove.bookings.availability import next_free_many
 from coursecove.formatting import listed
 from coursecove.i18n import _, ngettext
-from coursecove.portals.lesson_words import lesson_card, student_clocks
+from coursecove.portals.lesson_words import student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, render, viewer_zone
 from coursecove.portals.student.catalogue import next_words, read_filters, teacher_card, type_card
+from coursecove.portals.student.lessons import own_card
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import maybe_member
 from coursecove.tenants.models import Member
@@ -97,7 +98,7 @@ async def _next_lesson(
     found = await bookings.list_bookings(
         session,
         viewer=viewer,
-        student_id=viewer.id,
+        own=True,
         status="confirmed",
         from_=clock.now(),
         page_size=1,
@@ -108,7 +109,7 @@ async def _next_lesson(
             viewer=viewer_zone(request, organization.time_zone),
             school=organization.time_zone,
         )
-        return lesson_card(booking, clocks, href=f"/lessons/{booking.reference}", who=booking.instructor.name)
+        return own_card(booking, clocks, by=viewer)
     return None
 
 

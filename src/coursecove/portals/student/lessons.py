@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
@@ -25,9 +26,12 @@ from coursecove.portals.cancelling import cancel_by_form
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
-from coursecove.portals.student.choice import address
+from coursecove.portals.student.choice import MYSELF, address, child_in
 from coursecove.portals.student.policies import cancelling_words, moving_words
+from coursecove.tenants import service as tenants
+from coursecove.tenants.family import ChildView
 from coursecove.tenants.guards import as_member
+from coursecove.tenants.handles import handle_of
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
 
@@ -56,14 +60,18 @@ class LessonPages(Controller):
         organization: NamedDependency[OrganizationView],
         by: NamedDependency[Member],
     ) -> Response[Any]:
-        """List lessons to come, soonest first, or past ones, latest first."""
+        """List lessons to come, soonest first, or past ones, latest first; one's own and one's children's."""
         past = request.query_params.get("show") == "past"
         number = page_number(request)
         now = clock.now()
+        children = await tenants.list_children(session, guardian=by)
+        child = child_in(request.query_params.get("who", ""), children)
+        whose = child.id if child else by.id if request.query_params.get("who") == MYSELF else None
         found = await bookings.list_bookings(
             session,
             viewer=by,
-            student_id=by.id,
+            own=True,
+            student_id=whose,
             from_=None if past else now,
             until=now if past else None,
             order="-starts_at" if past else "starts_at",
@@ -74,32 +82,31 @@ class LessonPages(Controller):
         if not past and number == 1:
             # A lesson that has begun is still one to come to.
             begun = await bookings.list_bookings(
-                session, viewer=by, student_id=by.id, status="confirmed", from_=now - _LONGEST_LESSON, until=now
+                session,
+                viewer=by,
+                own=True,
+                student_id=whose,
+                status="confirmed",
+                from_=now - _LONGEST_LESSON,
+                until=now,
             )
             running = [booking for booking in begun.items if booking.ends_at > now]
+        shown = {"show": "past" if past else None, "who": request.query_params.get("who") if whose else None}
         return render(
             request,
             "student/lessons.html",
             page_context(request, _("My lessons"), nav=STUDENT_NAV),
             past=past,
+            tabs=[
+                {"label": label, "href": _list_href({**shown, "show": show}), "current": past == bool(show)}
+                for label, show in ((_("Upcoming"), None), (_("Past"), "past"))
+            ],
+            people=_people(children, shown),
             cards=[
-                {
-                    **lesson_card(
-                        booking,
-                        _clocks(request, organization, booking),
-                        href=f"/lessons/{booking.reference}",
-                        who=booking.instructor.name,
-                    ),
-                    "soon": booking.starts_at - now <= _SOON,
-                    "can_move": booking.can_move,
-                    "pending": booking.status == "pending",
-                    "policy": cancelling_words(booking, _clocks(request, organization, booking)),
-                    "again_href": again_href(booking),
-                    "notes": len(booking.notes),
-                }
+                own_card(booking, _clocks(request, organization, booking), by=by)
                 for booking in [*running, *found.items]
             ],
-            pages=pages_of(found.page, found.total, "/lessons?show=past&" if past else "/lessons?"),
+            pages=pages_of(found.page, found.total, _list_href(shown) + ("&" if any(shown.values()) else "?")),
         )
 
     @get("/{reference:str}")
@@ -113,7 +120,7 @@ class LessonPages(Controller):
     ) -> Response[Any]:
         """Show one lesson; staff who follow a student's link are led to their own page of it."""
         booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
-        if booking.student.id != by.id:
+        if not booking.is_own:
             return redirect(request, f"/teach/lessons/{booking.reference}")
         fresh = (
             request.query_params.get("booked") == "yes"
@@ -203,10 +210,41 @@ class LessonPages(Controller):
         )
 
 
+def own_card(booking: BookingView, clocks: Clocks, *, by: Member) -> dict[str, Any]:
+    """Return a lesson as a card of the student portal: what it is, and what can be done with it."""
+    return {
+        **lesson_card(booking, clocks, href=f"/lessons/{booking.reference}", who=booking.instructor.name),
+        "soon": booking.starts_at - clock.now() <= _SOON,
+        "can_move": booking.can_move,
+        "pending": booking.status == "pending",
+        "policy": cancelling_words(booking, clocks),
+        "again_href": again_href(booking),
+        "notes": len(booking.notes),
+        "student": booking.student.name if booking.student.id != by.id else None,
+    }
+
+
+def _list_href(query: dict[str, str | None]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return "/lessons" + (f"?{urlencode(given)}" if given else "")
+
+
+def _people(children: list[ChildView], shown: dict[str, str | None]) -> list[dict[str, Any]]:
+    """Return whose lessons can be looked at, as links; none for whoever has no children here."""
+    if not children:
+        return []
+    people = [(None, _("Everybody")), (MYSELF, _("Me"))]
+    people += [(handle_of(child.id, child.given_name), child.given_name) for child in children]
+    return [
+        {"label": label, "href": _list_href({**shown, "who": who}), "current": shown["who"] == who}
+        for who, label in people
+    ]
+
+
 async def own_booking(session: AsyncSession, reference: str, *, by: Member) -> BookingView:
-    """Return a lesson that ``by`` takes themselves; raises NotFound for all others, taught ones included."""
+    """Return a lesson of one's own or of one's child; raises NotFound for all others, taught ones included."""
     booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
-    if booking.student.id != by.id:
+    if not booking.is_own:
         raise NotFound(_("There is no such lesson among yours."))
     return booking
 
@@ -286,5 +324,8 @@ def _draw(
         again_href=again_href(booking),
         cancelled_at=clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
         email=by.email,
+        # A child's lesson is their guardian's to look after.
+        student_name=booking.student.name if booking.student.id != by.id else None,
+        own_ids={by.id, booking.student.id},
         **context,
     )

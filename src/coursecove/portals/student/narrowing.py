@@ -9,11 +9,13 @@ from coursecove import formatting
 from coursecove.i18n import _
 from coursecove.portals.student.calendar import part_words
 from coursecove.portals.student.choice import Choice
+from coursecove.tenants.family import ChildView
 
 
 def narrowing_of(choice: Choice) -> list[dict[str, Any]]:
     """Return the rows of links above a calendar; a row with one link would choose nothing and is left out."""
     rows = [
+        {"label": _("Who is it for?"), "options": student_options(choice)},
         {"label": _("Teacher"), "options": _teachers(choice)},
         {"label": _("Length"), "options": _lengths(choice)},
         {"label": _("Where"), "options": place_options(choice)},
@@ -25,6 +27,24 @@ def narrowing_of(choice: Choice) -> list[dict[str, Any]]:
 def _href(choice: Choice) -> str:
     """Return the address of a narrowed choice: on the same day or month, if one was chosen."""
     return choice.href(day=choice.day, month=None if choice.day else choice.month)
+
+
+def student_options(choice: Choice) -> list[dict[str, Any]]:
+    """Return whom it can be for, as links; a time that is chosen stays chosen."""
+
+    def href(student: ChildView | None) -> str:
+        other = replace(choice, student=student)
+        return other.href(time=choice.time) if choice.time else _href(other)
+
+    if not choice.offer.children:
+        return []
+    return [
+        {"label": _("Me"), "href": href(None), "current": choice.student is None, "icon": "user-round"},
+        *(
+            {"label": child.given_name, "href": href(child), "current": child == choice.student}
+            for child in choice.offer.children
+        ),
+    ]
 
 
 def _teachers(choice: Choice) -> list[dict[str, Any]]:
