@@ -22,6 +22,7 @@ NAV = (
     NavLink(N_("Calendar"), "/admin/calendar", "calendar-days"),
     NavLink(N_("Lessons"), "/admin/bookings", "calendar-check"),
     NavLink(N_("People"), "/admin/people", "users"),
+    NavLink(N_("Classes"), "/admin/classes", "graduation-cap"),
     NavLink(N_("Appointment types"), "/admin/types", "shapes", group=N_("What you offer")),
     NavLink(N_("Locations"), "/admin/locations", "map-pin", group=N_("What you offer")),
     NavLink(N_("Travel times"), "/admin/travel", "route", group=N_("What you offer")),

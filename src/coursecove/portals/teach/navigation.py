@@ -12,11 +12,13 @@ from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import InstructorView, OrganizationView
 
+# The first four stand at the bottom of a phone; the rest opens from there.
 NAV = (
     NavLink(N_("Today"), "/teach", "sun"),
     NavLink(N_("Week"), "/teach/week", "calendar-days"),
-    NavLink(N_("My types"), "/teach/types", "shapes", N_("Types")),
+    NavLink(N_("My classes"), "/teach/classes", "users", N_("Classes")),
     NavLink(N_("My hours"), "/teach/hours", "clock", N_("Hours")),
+    NavLink(N_("My types"), "/teach/types", "shapes"),
     NavLink(N_("Profile"), "/teach/profile", "user-round"),
 )
 
