@@ -82,7 +82,9 @@ class Desk:
 
     def add_type(self, name: str, taught_by: list[str], **options: Any) -> AppointmentTypeView:
         """A new kind of lesson, every quarter of an hour unless said otherwise; in person it is everywhere."""
-        options = {"duration_minutes": 45, "start_interval_minutes": 15, **options}
+        if options.get("kind") != "class":
+            options.setdefault("start_interval_minutes", 15)
+        options.setdefault("duration_minutes", 45)
         if options.get("location_mode") != "online":
             options.setdefault("location_ids", list(self.school.locations.values()))
         data = AppointmentTypeCreate(
