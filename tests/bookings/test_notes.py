@@ -48,7 +48,11 @@ def lesson(desk: Desk) -> BookingView:
 def test_a_private_note_is_for_staff_and_a_shared_one_for_the_student_too(
     desk: Desk, lesson: BookingView
 ) -> None:
-    """Seen to fail without the student's condition in ``notes_of``, and by the row's policy alone as well."""
+    """Two guards: the query of ``notes_of``, and the rows' policy in the database.
+
+    The last lines look past the policy; they were seen to fail without the
+    query's condition about students.
+    """
     write(desk, IDA, lesson, SECRET)
     write(desk, IDA, lesson, "Practise bars 13 to 15.", shared=True)
     assert read(desk, IDA, lesson) == [SECRET, "Practise bars 13 to 15."]
@@ -59,6 +63,8 @@ def test_a_private_note_is_for_staff_and_a_shared_one_for_the_student_too(
     for stranger in (LEO, TOMAS, PRIYA):
         with pytest.raises(NotFound):
             read(desk, stranger, lesson)
+    seen = desk.acting(MIA, lambda session, by: service.get_booking(session, lesson.id, viewer=by))
+    assert [note.body for note in seen.notes] == ["Practise bars 13 to 15."]
 
 
 def test_sharing_is_given_and_taken_back(desk: Desk, lesson: BookingView) -> None:

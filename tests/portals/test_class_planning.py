@@ -125,7 +125,6 @@ def test_several_days_of_a_week_are_typed_as_rows(ida: httpx.Client) -> None:
 def test_times_that_cannot_be_are_named_and_can_be_left_out(
     clara: httpx.Client, settings: Settings, musicschool: School
 ) -> None:
-    """Seen to fail when the conflicts were dropped: the form then says nothing but that it failed."""
     first, second, third = (a_later_day(weekday=2, weeks=weeks) for weeks in (15, 16, 17))
     with inside(settings, musicschool) as connection:
         put(
@@ -223,7 +222,7 @@ def test_a_wrong_value_is_said_beside_its_field_and_nothing_typed_is_lost(
 
 
 def test_instructors_plan_their_own_classes_only(client: ClientFor, ida: httpx.Client) -> None:
-    """Seen to fail without the check in ``schedule_class`` and the narrowing of the form's people."""
+    """The form knows nobody else; that the verb refuses as well is for tests/bookings/test_classes.py."""
     forged = ask(
         ida,
         TEACH_NEW,
