@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from coursecove.errors import Invalid
 from coursecove.i18n import _
@@ -42,13 +43,28 @@ class Table:
     unknown: list[str]
 
 
+class TableWriter:
+    """Writes a file row by row, so that a long list is never in memory; no cell is taken for a formula."""
+
+    def __init__(self, file: IO[bytes], header: Sequence[str]) -> None:
+        self._file = file
+        file.write(b"\xef\xbb\xbf")
+        self.write(header)
+
+    def write(self, row: Sequence[object]) -> None:
+        """Append a row."""
+        line = io.StringIO(newline="")
+        csv.writer(line, lineterminator="\r\n").writerow([_harmless(cell) for cell in row])
+        self._file.write(line.getvalue().encode("utf-8", "replace"))
+
+
 def write_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return a file of these rows; no cell is taken for a formula by whoever opens it."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow([_harmless(name) for name in header])
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
-    return b"\xef\xbb\xbf" + file.getvalue().encode("utf-8", "replace")
+    """Return a file of these rows, as :class:`TableWriter` writes it."""
+    file = io.BytesIO()
+    writer = TableWriter(file, header)
+    for row in rows:
+        writer.write(row)
+    return file.getvalue()
 
 
 def _harmless(cell: object) -> str:

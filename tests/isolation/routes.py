@@ -74,6 +74,7 @@ class Things:
     invitation_id: str = ""
     # Kinds of lists and mails, the same at every school.
     list_kind: str = "people"
+    file: str = "people.csv"
     mail_kind: str = "confirmation"
     language: str = "en"
     # Far from everything that is planned; the same at every school.
@@ -167,6 +168,7 @@ _PARAMETERS = {
     "time_off_id": "time_off_id",
     "on_date": "on_date",
     "language": "language",
+    "file": "file",
 }
 
 
@@ -629,6 +631,9 @@ ROUTES: dict[str, Route] = {
             "GET /admin/school/texts/{kind}/{language}",
             "GET /admin/school/texts/{kind}/{language}/preview",
             "GET /admin/activity",
+            "GET /admin/exports",
+            "GET /admin/exports/school.zip",
+            "GET /admin/exports/{file}",
             "GET /admin/imports",
             "GET /admin/imports/{kind}",
             "GET /admin/imports/{kind}/template.csv",

@@ -98,6 +98,7 @@ LABELS = {
     "time_zone": N_("Time zone"),
     "travel_minutes": N_("Travel time"),
     "visibility": N_("Visible to"),
+    "waitlist_offer_minutes": N_("A freed seat is kept for"),
     "week_limit": N_("Most in a week"),
     "weekly_hours": N_("Weekly hours"),
     "windows": N_("Hours"),

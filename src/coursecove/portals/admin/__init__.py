@@ -13,6 +13,7 @@ from coursecove.portals.admin.bookings import LessonPages
 from coursecove.portals.admin.calendar import school_calendar
 from coursecove.portals.admin.classes import AdminClassList, AdminClassPages, AdminPlanPages
 from coursecove.portals.admin.closures import ClosurePages
+from coursecove.portals.admin.exports import ExportPages
 from coursecove.portals.admin.hours import PersonHoursPages
 from coursecove.portals.admin.imports import ImportPages
 from coursecove.portals.admin.invitations import InvitationPages, PendingPages
@@ -60,6 +61,7 @@ HANDLERS: list[Any] = [
     MailTextPages,
     activity,
     ImportPages,
+    ExportPages,
     AbsencePages,
     synchronize,
 ]

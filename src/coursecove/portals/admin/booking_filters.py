@@ -181,10 +181,12 @@ async def read_filters(
     return found
 
 
-async def matching(session: AsyncSession, filters: Filters, *, by: Member, zone: str) -> BookingPage:
+async def matching(
+    session: AsyncSession, filters: Filters, *, by: Member, zone: str, page_size: int = PAGE_SIZE
+) -> BookingPage:
     """Return one page of what the filters let through; days are the school's, both included."""
     if filters.missing:
-        return BookingPage([], 0, filters.page, PAGE_SIZE)
+        return BookingPage([], 0, filters.page, page_size)
     now = clock.now()
     from_ = now if filters.show == "upcoming" else None
     until = now if filters.show == "past" else None
@@ -206,7 +208,7 @@ async def matching(session: AsyncSession, filters: Filters, *, by: Member, zone:
         search=filters.search or None,
         order="-starts_at" if filters.latest_first else "starts_at",
         page=filters.page,
-        page_size=PAGE_SIZE,
+        page_size=page_size,
     )
 
 

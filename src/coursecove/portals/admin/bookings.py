@@ -67,6 +67,7 @@ class LessonPages(Controller):
             total=found.total,
             pages=pages_of(PATH, filters.query(), page=filters.page, page_size=PAGE_SIZE, total=found.total),
             clear_href=_clear_href(filters),
+            export_href=address("/admin/exports/lessons.csv", filters.query()),
             zone=zone_name(organization.time_zone),
             options={
                 **choices.options(),

@@ -83,6 +83,7 @@ class ClosurePages(Controller):
             "admin/closures.html",
             admin_page(request, _("Closures")),
             past=past,
+            export_href=address("/admin/exports/closures.csv", query),
             rows=[_row(closure, names) for closure in shown[first : first + PAGE_SIZE]],
             tabs=[
                 {"label": _("Coming"), "href": PATH, "current": not past, "badge": len(coming)},

@@ -67,7 +67,7 @@ class ImportPages(Controller):
         wanted = _kind(kind)
         return Response(
             wanted.template(),
-            media_type="text/csv; charset=utf-8",
+            media_type="text/csv",
             headers={"Content-Disposition": f'attachment; filename="{wanted.slug}.csv"'},
         )
 

@@ -59,6 +59,20 @@ def tabs_of(place: LocationView, current: str) -> list[dict[str, Any]]:
     ]
 
 
+def listed_places(places: Sequence[LocationView], query: Mapping[str, str]) -> list[LocationView]:
+    """Return those of all places that the list shows for what stands in its address."""
+    archived, search = query.get("show") == "archived", _search_in(query).casefold()
+    return [
+        place
+        for place in places
+        if bool(place.archived_at) is archived and search in f"{place.name}\n{place.address}".casefold()
+    ]
+
+
+def _search_in(query: Mapping[str, str]) -> str:
+    return query.get("q", "").strip()[:_LONGEST_SEARCH]
+
+
 class LocationPages(Controller):
     """Where lessons take place."""
 
@@ -77,9 +91,9 @@ class LocationPages(Controller):
         """List the places that are open, or those in the archive, with the lessons taught there."""
         everything = await appointments.list_locations(session, include_archived=True)
         archived = request.query_params.get("show") == "archived"
-        search = request.query_params.get("q", "").strip()[:_LONGEST_SEARCH]
+        search = _search_in(request.query_params)
         shelf = [place for place in everything if bool(place.archived_at) is archived]
-        found = [p for p in shelf if search.casefold() in f"{p.name}\n{p.address}".casefold()]
+        found = listed_places(everything, request.query_params)
         number = min(page_number(request.query_params.get("page", "")), last_page(len(found), PAGE_SIZE))
         first = (number - 1) * PAGE_SIZE
         shown = found[first : first + PAGE_SIZE]
@@ -97,6 +111,7 @@ class LocationPages(Controller):
             clear_href=address(PATH, {"show": query["show"]}) if search else None,
             rows=[_row(place, names[place.id], rooms, organization) for place in shown],
             any_places=bool(everything),
+            export_href=address("/admin/exports/locations.csv", query),
             pages=pages_of(PATH, query, page=number, page_size=PAGE_SIZE, total=len(found)),
             online=_online(modes.get("online", set()), await tenants.list_instructors(session)),
             at_home="students_place" in modes,

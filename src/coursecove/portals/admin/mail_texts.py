@@ -219,7 +219,7 @@ def _framed(
         document = mail.html[:start] + bar + mail.html[start:]
     return Response(
         document.encode(),
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         status_code=status_code,
         headers=_FRAMED,
     )

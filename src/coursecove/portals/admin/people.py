@@ -61,7 +61,7 @@ def role_options() -> list[dict[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Filters:
+class PeopleFilters:
     """What the address says the list is narrowed to; anything it does not know means the default."""
 
     status: str
@@ -71,7 +71,8 @@ class _Filters:
     page: int
 
     @classmethod
-    def of(cls, params: Mapping[str, str]) -> _Filters:
+    def of(cls, params: Mapping[str, str]) -> PeopleFilters:
+        """Return what an address says."""
         status, role, order = (params.get(name, "") for name in ("status", "role", "order"))
         return cls(
             status if status in STATUSES else "active",
@@ -93,6 +94,7 @@ class _Filters:
 
     @property
     def narrowed(self) -> bool:
+        """Say whether there is anything to clear."""
         return bool(self.role or self.search)
 
 
@@ -112,7 +114,7 @@ class PeoplePages(Controller):
         by: NamedDependency[Member],  # noqa: ARG002 - asks for an admin
     ) -> Response[Any]:
         """List people of a status, narrowed to a role and to what is searched for, in the order asked for."""
-        filters = _Filters.of(request.query_params)
+        filters = PeopleFilters.of(request.query_params)
         if filters.status == "invited":
             return await _list_invited(request, organization, filters)
         found = tenants.MemberPage([], 0, filters.page, PAGE_SIZE)
@@ -138,6 +140,7 @@ class PeoplePages(Controller):
             columns=_columns(filters),
             rows=[_row(member, organization.time_zone) for member in found.items],
             total=ngettext("{count} person", "{count} people", found.total).format(count=f"{found.total:,}"),
+            export_href=address("/admin/exports/people.csv", filters.query()),
             clear_href=address(PATH, filters.query(role=None, q=None)) if filters.narrowed else None,
             pages=pages_of(PATH, filters.query(), page=filters.page, page_size=PAGE_SIZE, total=found.total),
         )
@@ -212,7 +215,7 @@ def _done(do: str, role: str, count: int) -> str:
 
 
 async def _list_invited(
-    request: AnyRequest, organization: OrganizationView, filters: _Filters
+    request: AnyRequest, organization: OrganizationView, filters: PeopleFilters
 ) -> Response[Any]:
     found = None
     # Without Clerk's answer the page says so, and the rest of it stays of use.
@@ -248,11 +251,11 @@ async def _list_invited(
     )
 
 
-def _page_address(filters: _Filters, page: int) -> str:
+def _page_address(filters: PeopleFilters, page: int) -> str:
     return address(PATH, filters.query(page=str(page) if page > 1 else None))
 
 
-def _tabs(filters: _Filters) -> list[dict[str, Any]]:
+def _tabs(filters: PeopleFilters) -> list[dict[str, Any]]:
     labels = {"active": _("Active"), "invited": _("Invited"), "deactivated": _("Deactivated")}
     return [
         {
@@ -264,7 +267,7 @@ def _tabs(filters: _Filters) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(filters: _Filters) -> list[dict[str, Any]]:
+def _columns(filters: PeopleFilters) -> list[dict[str, Any]]:
     columns: list[dict[str, Any]] = [{"label": _("Choose"), "hidden": True}]
     for name, label in (("name", _("Person")), ("role", _("Role")), ("joined_at", _("Here since"))):
         up = filters.order == name

@@ -45,6 +45,7 @@ _NOTICES = (
     "default_minimum_notice_minutes",
     "default_cancellation_notice_minutes",
     "default_reschedule_notice_minutes",
+    "waitlist_offer_minutes",
 )
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 
@@ -157,6 +158,7 @@ def school_tabs(current: str) -> list[dict[str, Any]]:
         (LOOK.path, _("Look")),
         (POLICIES.path, _("Policies")),
         (f"{PATH}/texts", _("E-mail texts")),
+        ("/admin/exports", _("Export")),
     ]
     return [{"label": label, "href": href, "current": href == current} for href, label in tabs]
 

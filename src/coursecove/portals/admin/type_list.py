@@ -226,6 +226,7 @@ async def _page(
         admin_page(request, _("Appointment types")),
         status_code=status_code,
         shown=shown,
+        export_href=address("/admin/exports/types.csv", query),
         problem=problem,
         filters=filters,
         narrowed=filters.narrowed,

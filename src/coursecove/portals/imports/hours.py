@@ -120,32 +120,30 @@ def _problems(
     return found
 
 
+COLUMNS = (
+    Column(
+        "instructor",
+        N_("Instructor"),
+        N_("Name or e-mail of somebody who teaches."),
+        (N_("Ida Berg"), N_("Ida Berg")),
+        ("name", "email", "lehrkraft"),
+        required=True,
+    ),
+    Column(
+        "day", N_("Weekday"), N_("Monday to Sunday."), (N_("Monday"), N_("Wednesday")), ("day", "tag"), True
+    ),
+    Column("from", N_("From"), N_("A time such as 09:00."), ("09:00", "14:30"), ("start", "beginn"), True),
+    Column("until", N_("Until"), N_("A time such as 17:30."), ("12:00", "18:00"), ("to", "end", "ende"), True),
+    Column("location", N_("Location"), N_("Empty means wherever the lesson is taught."), ("", ""), ("ort",)),
+)
+
 HOURS = ImportKind(
     slug="hours",
     kind="hours",
     title=N_("Weekly hours"),
     lead=N_("Each row is one window of somebody’s week, on their own clock."),
     icon="clock",
-    columns=(
-        Column(
-            "instructor",
-            N_("Instructor"),
-            N_("Name or e-mail of somebody who teaches."),
-            (N_("Ida Berg"), N_("Ida Berg")),
-            ("name", "email", "lehrkraft"),
-            required=True,
-        ),
-        Column(
-            "day", N_("Weekday"), N_("Monday to Sunday."), (N_("Monday"), N_("Wednesday")), ("day", "tag"), True
-        ),
-        Column("from", N_("From"), N_("A time such as 09:00."), ("09:00", "14:30"), ("start", "beginn"), True),
-        Column(
-            "until", N_("Until"), N_("A time such as 17:30."), ("12:00", "18:00"), ("to", "end", "ende"), True
-        ),
-        Column(
-            "location", N_("Location"), N_("Empty means wherever the lesson is taught."), ("", ""), ("ort",)
-        ),
-    ),
+    columns=COLUMNS,
     read=read,
     confirm=lambda count: ngettext("Set {count} window", "Set {count} windows", count).format(count=count),
     done=lambda count: ngettext("{count} window is set.", "{count} windows are set.", count).format(

@@ -143,60 +143,60 @@ def _problems(row: Row, error: CourseCoveError) -> list[Problem]:
     ]
 
 
+COLUMNS = (
+    Column(
+        "name",
+        N_("Name"),
+        N_("What students choose by."),
+        (N_("Piano lesson"), N_("Guitar class")),
+        required=True,
+    ),
+    Column("description", N_("Description"), N_("What happens in it."), (N_("One to one."), "")),
+    Column(
+        "minutes",
+        N_("Duration in minutes"),
+        N_("From 5 to 720."),
+        ("45", "60"),
+        ("duration", "minutes", "dauer", "minuten"),
+        required=True,
+    ),
+    Column("price", N_("Price"), N_("In the school’s currency; 0 is free, empty shows none."), ("45", "18.50")),
+    Column("kind", N_("Kind"), N_("Private lesson or class."), (N_("Private lesson"), N_("Class"))),
+    Column("seats", N_("Seats"), N_("Of a class."), ("", "8")),
+    Column(
+        "where",
+        N_("Where"),
+        N_("In person, online or at the student’s place."),
+        (N_("In person"), N_("Online")),
+    ),
+    Column(
+        "locations",
+        N_("Locations"),
+        N_("Names of your locations, with commas between them."),
+        ("", ""),
+        ("location", "ort", "orte"),
+    ),
+    Column(
+        "instructors",
+        N_("Instructors"),
+        N_("Names of people who teach, with commas between them."),
+        ("", ""),
+        ("instructor", "lehrkraft"),
+    ),
+    Column("break_before", N_("Break before"), N_("In minutes."), ("0", "")),
+    Column("break_after", N_("Break after"), N_("In minutes."), ("15", "")),
+    Column("notice", N_("Minimum notice"), N_("In hours before the lesson."), ("24", "")),
+    Column("cancelling", N_("Cancelling until"), N_("In hours before the lesson."), ("24", "")),
+    Column("published", N_("Published"), N_("Yes or no; empty means yes."), (N_("yes"), N_("no"))),
+)
+
 TYPES = ImportKind(
     slug="types",
     kind="appointment_types",
     title=N_("Appointment types"),
     lead=N_("Each row becomes an appointment type; those you have stay as they are."),
     icon="shapes",
-    columns=(
-        Column(
-            "name",
-            N_("Name"),
-            N_("What students choose by."),
-            (N_("Piano lesson"), N_("Guitar class")),
-            required=True,
-        ),
-        Column("description", N_("Description"), N_("What happens in it."), (N_("One to one."), "")),
-        Column(
-            "minutes",
-            N_("Duration in minutes"),
-            N_("From 5 to 720."),
-            ("45", "60"),
-            ("duration", "minutes", "dauer", "minuten"),
-            required=True,
-        ),
-        Column(
-            "price", N_("Price"), N_("In the school’s currency; 0 is free, empty shows none."), ("45", "18.50")
-        ),
-        Column("kind", N_("Kind"), N_("Private lesson or class."), (N_("Private lesson"), N_("Class"))),
-        Column("seats", N_("Seats"), N_("Of a class."), ("", "8")),
-        Column(
-            "where",
-            N_("Where"),
-            N_("In person, online or at the student’s place."),
-            (N_("In person"), N_("Online")),
-        ),
-        Column(
-            "locations",
-            N_("Locations"),
-            N_("Names of your locations, with commas between them."),
-            ("", ""),
-            ("location", "ort", "orte"),
-        ),
-        Column(
-            "instructors",
-            N_("Instructors"),
-            N_("Names of people who teach, with commas between them."),
-            ("", ""),
-            ("instructor", "lehrkraft"),
-        ),
-        Column("break_before", N_("Break before"), N_("In minutes."), ("0", "")),
-        Column("break_after", N_("Break after"), N_("In minutes."), ("15", "")),
-        Column("notice", N_("Minimum notice"), N_("In hours before the lesson."), ("24", "")),
-        Column("cancelling", N_("Cancelling until"), N_("In hours before the lesson."), ("24", "")),
-        Column("published", N_("Published"), N_("Yes or no; empty means yes."), (N_("yes"), N_("no"))),
-    ),
+    columns=COLUMNS,
     read=read,
     confirm=lambda count: ngettext(
         "Add {count} appointment type", "Add {count} appointment types", count
