@@ -135,6 +135,7 @@ POLICIES = Part(
         "default_cancellation_notice_minutes": N_("Cancelling until"),
         "default_reschedule_notice_minutes": N_("Moving until"),
         "default_travel_minutes": N_("Way to a student"),
+        "waitlist_offer_minutes": N_("A freed seat is kept for"),
         "reminder_minutes": N_("Reminders"),
     },
     more=tuple(f"{name}_unit" for name in _NOTICES),
@@ -146,6 +147,7 @@ POLICIES = Part(
         "default_cancellation_notice_minutes": N_("Enter 0 up to 60 days."),
         "default_reschedule_notice_minutes": N_("Enter 0 up to 60 days."),
         "default_travel_minutes": N_("Enter 0 to 120 minutes."),
+        "waitlist_offer_minutes": N_("From 15 minutes to 7 days."),
         "reminder_minutes": N_("Choose at most four."),
     },
 )

@@ -11,7 +11,8 @@ from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeCreate
 from coursecove.errors import CourseCoveError, Invalid
 from coursecove.i18n import N_, _, ngettext
-from coursecove.portals.forms import convert, price, whole_number
+from coursecove.portals.admin.inputs import price_in
+from coursecove.portals.forms import convert, whole_number
 from coursecove.portals.imports.kinds import Column, ImportKind, Outcome, Problem, Work, by_name, parts, spoken
 from coursecove.spreadsheets import Row
 from coursecove.tenants import service as tenants
@@ -48,7 +49,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any] | None]] = {
     "name": ("name", None),
     "description": ("description", None),
     "minutes": ("duration_minutes", whole_number),
-    "price": ("price_cents", price),
+    # In the school's currency, which is known only when a list is read.
+    "price": ("price_cents", None),
     "kind": ("kind", _choice(_KINDS, N_("Write private lesson or class."))),
     "seats": ("capacity", whole_number),
     "where": ("location_mode", _choice(_MODES, N_("Write in person, online or at the student’s place."))),
@@ -74,6 +76,7 @@ async def read(work: Work) -> Outcome:
     people = await tenants.list_instructors(work.session)
     teachers = by_name([(teacher.name, teacher.id) for teacher in people])
     everything = await appointments.list_types(work.session, include_unpublished=True, include_archived=True)
+    currency = (await tenants.get_organization(work.session)).currency
     taken = {type_.name.casefold() for type_ in everything}
     for row in work.table.rows:
         problems = TYPES.missing(row)
@@ -86,7 +89,7 @@ async def read(work: Work) -> Outcome:
             )
         if not problems:
             try:
-                data = _create(row, places, teachers)
+                data = _create(row, places, teachers, currency)
                 async with work.session.begin_nested():
                     await appointments.create_type(work.session, data, by=work.by)
                 outcome.done += 1
@@ -100,7 +103,10 @@ async def read(work: Work) -> Outcome:
 
 
 def _create(
-    row: Row, places: Mapping[str, uuid.UUID | None], teachers: Mapping[str, uuid.UUID | None]
+    row: Row,
+    places: Mapping[str, uuid.UUID | None],
+    teachers: Mapping[str, uuid.UUID | None],
+    currency: str,
 ) -> AppointmentTypeCreate:
     typed: dict[str, Any] = {
         field: row.cells[column] for column, (field, _parser) in _FIELDS.items() if row.cells.get(column)
@@ -125,6 +131,7 @@ def _create(
             errors["published"] = _("Write yes or no.")
         typed["published"] = answer == "yes"
     parsers = {field: parser for field, parser in _FIELDS.values() if parser}
+    parsers["price_cents"] = price_in(currency)
     try:
         data = convert(typed, AppointmentTypeCreate, parsers=parsers)
     except Invalid as error:
