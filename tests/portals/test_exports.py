@@ -96,6 +96,7 @@ def test_types_locations_and_closures_follow_their_shelves(clara: httpx.Client) 
     assert exported(clara, "types", {"show": "archived"}) == []
     assert {row["Name"] for row in exported(clara, "locations")} == {"Kreuzberg Hall", "Studio Linden"}
     assert exported(clara, "locations", {"show": "archived"}) == []
+    assert [row["Name"] for row in exported(clara, "locations", {"q": "linden"})] == ["Studio Linden"]
     day = {"starts_on": ["2020-01-01"], "ends_on": ["2020-01-02"]}
     assert fill_in(clara, "/admin/closures/new", name=["New Year long ago"], **day).status_code == 303
     assert "New Year long ago" not in [row["Name"] for row in exported(clara, "closures")]
