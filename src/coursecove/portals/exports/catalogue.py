@@ -6,17 +6,20 @@ import uuid
 from collections.abc import AsyncIterator
 
 from coursecove.appointments import service as appointments
+from coursecove.appointments.schemas import AppointmentTypeView
+from coursecove.appointments.shelves import Shelf
 from coursecove.formatting import clock_minutes, weekday
 from coursecove.i18n import N_, _
 from coursecove.portals.admin.locations import listed_places
 from coursecove.portals.admin.type_filters import TypeFilters
 from coursecove.portals.admin.type_form import choices_of
-from coursecove.portals.admin.type_list import shelf_of
 from coursecove.portals.exports.kinds import Asking, Export, Row, amount, day_of, in_hours, yes_no
 from coursecove.portals.imports.types import COLUMNS as TYPE_COLUMNS
 from coursecove.scheduling import service as scheduling
 from coursecove.tenants import service as tenants
 
+_PAGE = 200
+SHELVES: tuple[Shelf, ...] = ("published", "drafts", "archived")
 _KINDS = {"private": N_("Private lesson"), "class": N_("Class")}
 _MODES = {
     "in_person": N_("In person"),
@@ -34,20 +37,13 @@ _QUESTIONS = {
 
 async def types(asking: Asking) -> AsyncIterator[Row]:
     """Yield the types that their list shows; the first columns are those that can be imported again."""
-    found = await appointments.list_types(asking.session, include_unpublished=True, include_archived=True)
-    if not asking.everything:
-        shown = asking.query.get("show", "")
-        shown = shown if shown in ("drafts", "archived") else "published"
-        filters = TypeFilters.read(asking.query)
-        on_shelf = [type_ for type_ in found if shelf_of(type_) == shown]
-        found = filters.applied(on_shelf, await choices_of(asking.session))
     places = {
         place.id: place.name
         for place in await appointments.list_locations(asking.session, include_archived=True)
     }
     teachers = {one.id: one.name for one in await tenants.list_instructors(asking.session)}
     zone = asking.organization.time_zone
-    for type_ in found:
+    async for type_ in _types(asking):
         yield (
             type_.name,
             type_.description,
@@ -80,6 +76,23 @@ async def types(asking: Asking) -> AsyncIterator[Row]:
             type_.color,
             day_of(type_.archived_at, zone),
         )
+
+
+async def _types(asking: Asking) -> AsyncIterator[AppointmentTypeView]:
+    """Yield what is on the shelf that is looked at, or on all of them, page after page."""
+    shown = asking.query.get("show", "")
+    shelves = SHELVES if asking.everything else (next((one for one in SHELVES if one == shown), SHELVES[0]),)
+    filters = TypeFilters() if asking.everything else TypeFilters.read(asking.query)
+    choices = await choices_of(asking.session)
+    for shelf in shelves:
+        number = 1
+        while True:
+            found = await filters.page(asking.session, choices, shelf=shelf, number=number, size=_PAGE)
+            for type_ in found.items:
+                yield type_
+            if number * _PAGE >= found.total:
+                break
+            number += 1
 
 
 async def questions(asking: Asking) -> AsyncIterator[Row]:
