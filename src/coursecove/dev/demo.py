@@ -14,7 +14,9 @@ import secrets
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -201,6 +203,16 @@ def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address:
             tokens[email, slug] = (time.monotonic(), text)
         return text
 
+    def dress(slug: str, organization_id: uuid.UUID, marker: Path) -> None:
+        # All of the product: only a first start waits for it, and does something else meanwhile.
+        from coursecove.dev import showcase
+
+        showcase.dress(settings, slug, organization_id)
+        marker.touch()
+
+    # One school is dressed here while the web process opens the next.
+    dresser = ThreadPoolExecutor(max_workers=1)
+    dressed: list[Future[None]] = []
     for school in catalogue.CATALOGUES:
         marker = home / f"loaded-{school.school.slug}"
         if marker.exists():
@@ -232,7 +244,14 @@ def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address:
 
         supervisor.wait_for(everybody_is_here, timeout_seconds=60)
         catalogue.load(school, address=address, base_host=base_host, token_for=token)
-        marker.touch()
+        answer = httpx.get(
+            f"{address}/api/v1/organization", headers={"Host": host}, timeout=10, trust_env=False
+        )
+        organization_id = uuid.UUID(answer.json()["id"])
+        dressed.append(dresser.submit(dress, school.school.slug, organization_id, marker))
+    dresser.shutdown()
+    for done in dressed:
+        done.result()
 
 
 def token_for(settings: Settings, *, organization: str, email: str) -> str:

@@ -32,6 +32,7 @@ from coursecove.scheduling.schemas import ClosedDays
 from coursecove.scheduling.service import WorkingTimes, working_times
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_admin
+from coursecove.tenants.handles import handle_of
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import InstructorView, OrganizationView
 
@@ -39,6 +40,7 @@ _WEEK = timedelta(days=7)
 # What one read of lessons gives at most.
 _MOST = 200
 _NEXT_LESSONS = 6
+_NEXT_SEATS = 40
 _CANCELLATIONS = 5
 _LAPSES_AHEAD_DAYS = 30
 
@@ -58,8 +60,10 @@ async def overview(
     entries = await bookings.calendar(session, viewer=by, from_=from_, until=until)
     week = [entry for entry in entries if entry.status in LIVE and entry.seats_taken]
     upcoming = await bookings.list_bookings(
-        session, viewer=by, status="confirmed", from_=now, page_size=_NEXT_LESSONS
+        session, viewer=by, status="confirmed", from_=now, page_size=_NEXT_SEATS
     )
+    # A class is one lesson, however many sit in it.
+    lessons = list({booking.session_id: booking for booking in upcoming.items}.values())
     pending = await bookings.list_bookings(session, viewer=by, status="pending", from_=now, page_size=1)
     cancelled = await _cancelled_lately(session, by)
     instructors = await tenants.list_instructors(session)
@@ -96,14 +100,14 @@ async def overview(
         more_attention=more_attention,
         school_href=settings.origin(organization.slug),
         week_total=len(week),
-        free=formatting.duration(free) if total else None,
-        free_text=_("of {total} of teaching time").format(total=formatting.duration(total)) if total else None,
+        free=_hours(free) if total else None,
+        free_text=_("of {total} of teaching time").format(total=_hours(total)) if total else None,
         days=_days(week, today, zone),
         closed=_closures(times.closed, locations, today),
         students_total=students.total,
         cancelled_total=len(cancelled),
-        lessons_next=[_card(request, organization, booking) for booking in upcoming.items],
-        more_lessons=upcoming.total > len(upcoming.items),
+        lessons_next=[_card(request, organization, booking) for booking in lessons[:_NEXT_LESSONS]],
+        more_lessons=upcoming.total > len(upcoming.items) or len(lessons) > _NEXT_LESSONS,
         cancelled=[_cancellation(request, organization, b) for b in cancelled[:_CANCELLATIONS]],
     )
 
@@ -139,6 +143,11 @@ def _capacity(times: WorkingTimes, entries: Sequence[CalendarEntry], *, now: dat
         total += minutes_in(merged(spans))
         free += minutes_in(without(spans, busy))
     return total, free
+
+
+def _hours(minutes: int) -> str:
+    """Return a length as it is talked about: of a week of lessons, nobody counts the minutes."""
+    return formatting.duration(minutes if minutes < 600 else minutes // 60 * 60)
 
 
 def _span(starts_at: datetime, ends_at: datetime) -> Span:
@@ -196,14 +205,15 @@ def _days(week: Sequence[CalendarEntry], today: date, zone: str) -> list[dict[st
 def _card(
     request: Request[Any, Any, Any], organization: OrganizationView, booking: BookingView
 ) -> dict[str, Any]:
-    return lesson_card(
-        booking,
-        admin_clocks(request, organization, venue=booking.venue_time_zone),
-        href=f"/admin/bookings/{booking.reference}",
-        who=_("{student} with {instructor}").format(
-            student=booking.student.name, instructor=booking.instructor.name
-        ),
+    href = f"/admin/bookings/{booking.reference}"
+    who = _("{student} with {instructor}").format(
+        student=booking.student.name, instructor=booking.instructor.name
     )
+    if booking.appointment_type.kind == "class":
+        href = f"/admin/classes/{handle_of(booking.session_id, booking.appointment_type.name)}"
+        who = _("Class with {instructor}").format(instructor=booking.instructor.name)
+    clocks = admin_clocks(request, organization, venue=booking.venue_time_zone)
+    return lesson_card(booking, clocks, href=href, who=who)
 
 
 def _cancellation(
