@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
 from coursecove.appointments.controllers import API_CONTROLLERS as APPOINTMENTS
 from coursecove.bookings.controllers import API_CONTROLLERS as BOOKINGS
 from coursecove.errors import Malformed
+from coursecove.lists.controllers import API_CONTROLLERS as LISTS
 from coursecove.notifications.mail_text_controller import API_CONTROLLERS as NOTIFICATIONS
 from coursecove.problems import PROBLEM_JSON, field_errors
 from coursecove.scheduling.controllers import API_CONTROLLERS as SCHEDULING
@@ -32,6 +33,7 @@ API_HANDLERS: list[Any] = [
     *SCHEDULING,
     *BOOKINGS,
     *NOTIFICATIONS,
+    *LISTS,
 ]
 
 

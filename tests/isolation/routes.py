@@ -352,6 +352,10 @@ def _closure(things: Things) -> dict[str, Any]:
     }
 
 
+#: A list of hours, and of people: nobody of it is at any school.
+_LIST = "Instructor,Weekday,From,Until,E-mail\r\nThe Matrix,Monday,09:00,12:00,no address"
+
+
 ROUTES: dict[str, Route] = {
     # The API: the school and its people.
     "GET /api/v1/organization": Route("everyone"),
@@ -376,6 +380,9 @@ ROUTES: dict[str, Route] = {
     "PUT /api/v1/organization/logo": Route("admins", json=lambda _: {"content": DOT}),
     "DELETE /api/v1/organization/logo": Route("admins"),
     "GET /api/v1/activity": Route("admins", query=lambda things: {"person_id": str(things.member_id)}),
+    # Refused with 422: nobody of that name teaches here.
+    "POST /api/v1/imports/{kind}": Route("admins", json=lambda _: {"content": _LIST}),
+    "POST /api/v1/imports/{kind}/reviews": Route("admins", json=lambda _: {"content": _LIST}),
     "GET /api/v1/mail-texts": Route("admins"),
     "GET /api/v1/mail-texts/{kind}/{language}": Route("admins"),
     "PATCH /api/v1/mail-texts/{kind}/{language}": Route("admins", json=lambda _: {"closing": "Matrix."}),

@@ -8,6 +8,7 @@ from coursecove.appointments.schemas import AppointmentTypeCreate, LocationUpdat
 from coursecove.errors import Invalid
 from coursecove.portals import forms
 from coursecove.portals.pages import local_path
+from coursecove.typed import price_in
 
 
 def test_every_wrong_field_is_named_at_once() -> None:
@@ -18,7 +19,7 @@ def test_every_wrong_field_is_named_at_once() -> None:
             AppointmentTypeCreate,
             parsers={
                 "duration_minutes": forms.whole_number,
-                "price_cents": forms.price,
+                "price_cents": price_in("EUR"),
                 "buffer_after_minutes": forms.whole_number,
             },
         )
@@ -34,7 +35,7 @@ def test_what_is_right_becomes_the_struct() -> None:
     built = forms.convert(
         {"name": "Piano", "duration_minutes": "45", "price_cents": "45,5", "unknown": "ignored"},
         AppointmentTypeCreate,
-        parsers={"duration_minutes": forms.whole_number, "price_cents": forms.price},
+        parsers={"duration_minutes": forms.whole_number, "price_cents": price_in("EUR")},
     )
     assert (built.name, built.duration_minutes, built.price_cents) == ("Piano", 45, 4550)
 
@@ -61,7 +62,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "-5", "4.567", "4,5,6", "1e3", "€45", "."])
 def test_what_is_no_price_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"45\.50"):
-        forms.price(text)
+        price_in("EUR")(text)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ refused form answers 422 with all of them; nothing typed is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from litestar import Request
@@ -17,11 +17,23 @@ from litestar.datastructures import FormMultiDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import discard
-from coursecove.errors import Conflict, CourseCoveError, Invalid, Malformed
+from coursecove.errors import Conflict, CourseCoveError, Malformed
 from coursecove.i18n import N_, _
 from coursecove.portals import csrf
+from coursecove.typed import clock_time, convert, whole_number
 
-T = TypeVar("T")
+__all__ = [
+    "Form",
+    "Redrawn",
+    "UnexpectedFields",
+    "attempt",
+    "clock_time",
+    "convert",
+    "names_of",
+    "read_form",
+    "whole_number",
+]
+
 _REFUSED = frozenset({400, 403, 409, 422})
 # Of a name nobody knows, enough to recognise it by.
 _MOST_NAMED, _LONGEST_NAME = 10, 60
@@ -109,93 +121,6 @@ async def read_form(
         else:
             values.setdefault(name, text)
     return values
-
-
-Parser = Callable[[str], Any]
-
-
-def whole_number(text: str) -> int:
-    """Read a whole number; raises ValueError with the sentence to show."""
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(_("Enter a whole number.")) from None
-
-
-def price(text: str) -> int:
-    """Read "45", "45.50" or "45,50" as integer minor units."""
-    whole, dot, rest = text.replace(",", ".").partition(".")
-    if not text.isascii() or not whole.isdigit() or (dot and (not rest.isdigit() or len(rest) > 2)):
-        raise ValueError(_("Enter an amount such as 45 or 45.50."))
-    return int(whole) * 100 + int((rest or "0").ljust(2, "0"))
-
-
-def clock_time(text: str) -> int:
-    """Read "9:30" or "09:30" as minutes of the day; "24:00" is the end of it."""
-    hours, colon, minutes = text.partition(":")
-    if not colon or not hours.isdigit() or not minutes.isdigit() or len(minutes) != 2:
-        raise ValueError(_("Enter a time such as 09:30."))
-    value = int(hours) * 60 + int(minutes)
-    if int(minutes) > 59 or value > 1440:
-        raise ValueError(_("Enter a time such as 09:30."))
-    return value
-
-
-def convert(
-    values: Mapping[str, Any],
-    type_: type[T],
-    *,
-    parsers: Mapping[str, Parser] | None = None,
-    messages: Mapping[str, str] | None = None,
-) -> T:
-    """Build ``type_`` from typed values, raising :class:`Invalid` with a message for *every* wrong field.
-
-    ``parsers`` read single fields (an empty one is left out, so that the
-    struct's default or UNSET applies); ``messages`` say what is wrong in
-    better words than msgspec's.
-    """
-    parsers, messages = parsers or {}, messages or {}
-    built: dict[str, Any] = {}
-    errors: dict[str, str] = {}
-    for info in msgspec.structs.fields(type_):  # type: ignore[arg-type]
-        name = info.encode_name
-        if name not in values:
-            if info.required:
-                errors[name] = _("This is needed.")
-            continue
-        value = values[name]
-        if name in parsers and isinstance(value, str):
-            if not value:
-                if info.required:
-                    errors[name] = _("This is needed.")
-                continue
-            try:
-                value = parsers[name](value)
-            except ValueError as error:
-                errors[name] = str(error)
-                continue
-        try:
-            built[name] = msgspec.convert(value, info.type, strict=False)
-        except msgspec.ValidationError as error:
-            empty = value == "" and "length" in str(error)
-            errors[name] = _("This is needed.") if empty else messages.get(name, _plain(str(error)))
-    if errors:
-        raise Invalid(fields=errors)
-    return type_(**built)
-
-
-def _plain(message: str) -> str:
-    """Return a msgspec message in words a person uses."""
-    text = message.partition(" - at")[0]
-    for start, words in (
-        ("Expected `int` >= ", _("Enter a number of at least {}.")),
-        ("Expected `int` <= ", _("Enter a number of at most {}.")),
-        ("Expected `str` of length <= ", _("At most {} characters, please.")),
-        ("Expected `str` of length >= ", _("At least {} characters, please.")),
-    ):
-        if text.startswith(start):
-            return words.format(text.removeprefix(start))
-    return _("This value cannot be used here.")
 
 
 async def attempt(session: AsyncSession, form: Form, verb: Callable[[], Any]) -> tuple[Any, Form | None]:

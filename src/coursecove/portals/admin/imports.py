@@ -10,12 +10,12 @@ from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import discard
-from coursecove.errors import CourseCoveError, Invalid, NotFound
+from coursecove.errors import Invalid, NotFound
 from coursecove.i18n import _
+from coursecove.lists.imports import KINDS, ImportKind, kind_of
+from coursecove.lists.imports.kinds import Outcome, Work, outcome_of
 from coursecove.portals.admin.navigation import AnyRequest, admin_page
 from coursecove.portals.forms import Form, read_form
-from coursecove.portals.imports import KINDS, ImportKind
-from coursecove.portals.imports.kinds import Outcome, Work
 from coursecove.portals.pages import redirect, render
 from coursecove.portals.uploads import MAX_FORM_BYTES, read_file
 from coursecove.spreadsheets import Table, decoded, read_table
@@ -55,7 +55,7 @@ class ImportPages(Controller):
         kind: FromPath[str],
     ) -> Response[Any]:
         """Ask for a file, and say what its columns are."""
-        return _ask(request, _kind(kind), Form())
+        return _ask(request, kind_of(kind), Form())
 
     @get("/{kind:str}/template.csv")
     async def template(
@@ -64,7 +64,7 @@ class ImportPages(Controller):
         kind: FromPath[str],
     ) -> Response[bytes]:
         """Download a file with the columns and two rows to write over."""
-        wanted = _kind(kind)
+        wanted = kind_of(kind)
         return Response(
             wanted.template(),
             media_type="text/csv",
@@ -80,7 +80,7 @@ class ImportPages(Controller):
         kind: FromPath[str],
     ) -> Response[Any]:
         """Keep the file's text and go on to the look at it; nothing is taken over yet."""
-        wanted = _kind(kind)
+        wanted = kind_of(kind)
         chosen = await read_file(request, "file")
         try:
             if chosen is None:
@@ -102,16 +102,13 @@ class ImportPages(Controller):
         kind: FromPath[str],
     ) -> Response[Any]:
         """Show what the list would do, and every row's problem; nothing is written."""
-        wanted = _kind(kind)
+        wanted = kind_of(kind)
         try:
             taken = await get_list(session, wanted.kind, by=by)
         except NotFound:
             return redirect(request, f"{PATH}/{wanted.slug}")
         table = read_table(taken.content, wanted.headings())
-        try:
-            outcome = await wanted.read(Work(session, table, by))
-        except CourseCoveError as error:
-            outcome = _refused(error)
+        outcome = await outcome_of(wanted, Work(session, table, by))
         # Looking is doing, undone: what is right here is right when it is confirmed.
         await discard(session)
         return _show(request, wanted, taken, table, outcome)
@@ -125,18 +122,15 @@ class ImportPages(Controller):
         kind: FromPath[str],
     ) -> Response[Any]:
         """Take the whole list over, or nothing of it when a row is wrong meanwhile."""
-        wanted = _kind(kind)
+        wanted = kind_of(kind)
         await read_form(request, fields=())
         try:
             taken = await get_list(session, wanted.kind, by=by)
         except NotFound as error:
             return redirect(request, f"{PATH}/{wanted.slug}", flash=error.detail, kind="warning")
         table = read_table(taken.content, wanted.headings())
-        try:
-            outcome = await wanted.read(Work(session, table, by, taken=taken, apply=True))
-        except CourseCoveError as error:
-            outcome = _refused(error)
-        if outcome.problems:
+        outcome = await outcome_of(wanted, Work(session, table, by, taken=taken, apply=True))
+        if not outcome.ready:
             await discard(session)
             return _show(request, wanted, taken, table, outcome, status_code=409)
         return redirect(request, wanted.result_href, flash=wanted.done(outcome.done))
@@ -151,23 +145,9 @@ class ImportPages(Controller):
     ) -> Response[Any]:
         """Throw the list away."""
         await read_form(request, fields=())
-        wanted = _kind(kind)
+        wanted = kind_of(kind)
         await drop_list(session, wanted.kind, by=by)
         return redirect(request, PATH, flash=_("The list is thrown away."))
-
-
-def _kind(slug: str) -> ImportKind:
-    if slug not in KINDS:
-        raise NotFound(_("There is no such list."))
-    return KINDS[slug]
-
-
-def _refused(error: CourseCoveError) -> Outcome:
-    """Return the outcome of a list that is wrong as a whole."""
-    message = next(iter(error.fields.values()), error.detail or _(error.title))
-    outcome = Outcome()
-    outcome.notes.append(message)
-    return outcome
 
 
 def _trail(kind: ImportKind) -> tuple[tuple[str, str], ...]:
@@ -217,7 +197,8 @@ def _show(
         more_problems=max(len(problems) - _SHOWN_PROBLEMS, 0),
         notes=outcome.notes,
         unknown=table.unknown,
-        confirm=kind.confirm(outcome.done) if outcome.done and not problems else None,
+        refused=outcome.refused,
+        confirm=kind.confirm(outcome.done) if outcome.ready else None,
         columns=[kind.title_of(name) for name in table.columns],
         heads=[{"label": _("Row")}, *({"label": kind.title_of(name)} for name in table.columns)],
         sample=[

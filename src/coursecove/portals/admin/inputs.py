@@ -73,24 +73,6 @@ def spoken_price(cents: int | None, currency: str) -> str:
     return f"{whole}.{rest:02}" if rest else str(whole)
 
 
-def price_in(currency: str) -> Callable[[str], int]:
-    """Return a parser of "45", "45.50" and "45,50" as minor units of ``currency``."""
-    digits = minor_digits(currency)
-
-    def parse(text: str) -> int:
-        whole, point, rest = text.replace(",", ".").partition(".")
-        readable = whole.isascii() and whole.isdecimal() and len(whole) <= _MOST_DIGITS
-        if point:
-            readable &= rest.isascii() and rest.isdecimal() and len(rest) <= digits
-        if not readable:
-            raise ValueError(
-                _("Enter an amount such as 45 or 45.50.") if digits else _("Enter an amount such as 4500.")
-            )
-        return int(whole + rest.ljust(digits, "0"))
-
-    return parse
-
-
 def check_characters(values: Mapping[str, Any]) -> None:
     """Raise :class:`Invalid` at every field with characters no database keeps."""
     wrong = [name for name, value in values.items() if isinstance(value, str) and not is_storable(value)]

@@ -25,7 +25,6 @@ from coursecove.portals.admin.inputs import (
     day_in,
     number,
     numbers_in,
-    price_in,
     span_in,
     spoken_price,
     spoken_span,
@@ -34,6 +33,7 @@ from coursecove.portals.forms import convert, names_of
 from coursecove.tenants import service as tenants
 from coursecove.tenants.handles import handle_of
 from coursecove.tenants.schemas import OrganizationView
+from coursecove.typed import price_in
 
 LISTS = ("location_ids", "instructor_ids")
 _SPANS = (

@@ -10,11 +10,11 @@ from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.appointments.shelves import Shelf
 from coursecove.formatting import clock_minutes, weekday
 from coursecove.i18n import N_, _
+from coursecove.lists.imports.types import COLUMNS as TYPE_COLUMNS
 from coursecove.portals.admin.locations import listed_places
 from coursecove.portals.admin.type_filters import TypeFilters
 from coursecove.portals.admin.type_form import choices_of
 from coursecove.portals.exports.kinds import Asking, Export, Row, amount, day_of, in_hours, yes_no
-from coursecove.portals.imports.types import COLUMNS as TYPE_COLUMNS
 from coursecove.scheduling import service as scheduling
 from coursecove.tenants import service as tenants
 

@@ -10,8 +10,8 @@ from coursecove.appointments import service as appointments
 from coursecove.errors import NotFound
 from coursecove.formatting import clock_minutes, weekday
 from coursecove.i18n import N_, _
+from coursecove.lists.imports.hours import COLUMNS
 from coursecove.portals.exports.kinds import Asking, Export, Row, day_of, time_of
-from coursecove.portals.imports.hours import COLUMNS
 from coursecove.scheduling import service as scheduling
 from coursecove.tenants import service as tenants
 from coursecove.tenants.handles import get_member_by_handle

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove.errors import CourseCoveError
 from coursecove.i18n import _, speaking
 from coursecove.spreadsheets import Row, Table, write_table
 from coursecove.tenants.models import Member
@@ -42,6 +43,13 @@ class Outcome:
     done: int = 0
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Why the list cannot be used as a whole.
+    refused: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Say whether all of it can be taken over."""
+        return bool(self.done) and not self.problems and self.refused is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,15 @@ class Work:
     taken: UploadedListView | None = None
     #: Whether it is for real; looking at a list is undone by whoever asked for it.
     apply: bool = False
+
+
+async def outcome_of(kind: ImportKind, work: Work) -> Outcome:
+    """Do what a list says, or say why not; a list that is wrong as a whole has a note and nothing done."""
+    try:
+        return await kind.read(work)
+    except CourseCoveError as error:
+        message = next(iter(error.fields.values()), error.detail or _(error.title))
+        return Outcome(refused=message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeCreate
 from coursecove.errors import CourseCoveError, Invalid
 from coursecove.i18n import N_, _, ngettext
-from coursecove.portals.admin.inputs import price_in
-from coursecove.portals.forms import convert, whole_number
-from coursecove.portals.imports.kinds import Column, ImportKind, Outcome, Problem, Work, by_name, parts, spoken
+from coursecove.lists.imports.kinds import Column, ImportKind, Outcome, Problem, Work, by_name, parts, spoken
 from coursecove.spreadsheets import Row
 from coursecove.tenants import service as tenants
 from coursecove.tenants.uploaded_lists import note_taken_over
+from coursecove.typed import convert, price_in, whole_number
 
 MOST = 300
 _KINDS = {"private": [N_("Private lesson")], "class": [N_("Class")]}

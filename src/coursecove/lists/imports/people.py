@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from coursecove.i18n import N_, _, ngettext
-from coursecove.portals.imports.kinds import Column, ImportKind, Outcome, Problem, Work, spoken
+from coursecove.lists.imports.kinds import Column, ImportKind, Outcome, Problem, Work, spoken
 from coursecove.tenants.invitations import is_address
 from coursecove.tenants.schemas import Role
 from coursecove.tenants.uploaded_lists import emails_of_members, invite_list

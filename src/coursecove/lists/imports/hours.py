@@ -9,13 +9,13 @@ from coursecove.appointments import service as appointments
 from coursecove.errors import CourseCoveError
 from coursecove.formatting import DAYS_LONG, listed, weekdays
 from coursecove.i18n import N_, _, ngettext, speaking
-from coursecove.portals.forms import clock_time
-from coursecove.portals.imports.kinds import Column, ImportKind, Outcome, Problem, Work, by_name
+from coursecove.lists.imports.kinds import Column, ImportKind, Outcome, Problem, Work, by_name
 from coursecove.scheduling import service as scheduling
 from coursecove.scheduling.schemas import WindowInput
 from coursecove.spreadsheets import Row
 from coursecove.tenants import service as tenants
 from coursecove.tenants.uploaded_lists import emails_of_members, note_taken_over
+from coursecove.typed import clock_time
 
 _MOST_NAMED = 10
 
