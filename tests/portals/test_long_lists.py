@@ -23,13 +23,17 @@ def clara(client: ClientFor) -> httpx.Client:
     return client("musicschool", "clara@harmony.example", cookie=True)
 
 
+def fewest(http: httpx.Client, path: str) -> tuple[int, httpx.Response]:
+    """Return the fewest queries of three times; now and then one asks again which school the host is."""
+    return min((counted(lambda: http.get(path)) for _ in range(3)), key=lambda one: one[0])
+
+
 def assert_constant(http: httpx.Client, path: str, add: object, *, shown: str) -> None:
     """Assert that a page of a full list costs no more queries than one of the short list before."""
     assert callable(add)
-    counted(lambda: http.get(path))
-    few, _ = counted(lambda: http.get(path))
+    few, _ = fewest(http, path)
     add()
-    many, page = counted(lambda: http.get(path))
+    many, page = fewest(http, path)
     assert shown in text_of(page)
     assert many <= few, f"{few} queries for a short list, {many} for a long one"
     assert page.elapsed.total_seconds() < QUICK_SECONDS
