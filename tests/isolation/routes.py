@@ -86,6 +86,10 @@ class Things:
         return handle_of(self.question_id, "")
 
     @property
+    def child_handle(self) -> str:
+        return handle_of(self.child_id, "child")
+
+    @property
     def room(self) -> str:
         return handle_of(self.room_id, "")
 
@@ -143,6 +147,8 @@ _NAMES = {
     "/admin/closures/": "closure_slug",
     "/admin/people/": "handle",
     "/unsubscribe/": "ending",
+    "/family/": "child_handle",
+    "/classes/": "class_handle",
     "/teach/classes/": "class_handle",
     "/admin/classes/": "class_handle",
 }
@@ -546,6 +552,18 @@ ROUTES: dict[str, Route] = {
     "GET /book/{slug}": Route("everyone"),
     "POST /book/{slug}": Route("members", form=_booking_form),
     "POST /book/{slug}/hold": Route("members", form=_booking_form),
+    "GET /classes/{handle}": Route("everyone"),
+    "POST /classes/{handle}/wait": Route("members", form=lambda _: {"for": "me"}),
+    "POST /classes/{handle}/leave": Route("members", form=lambda _: {"for": "me"}),
+    "POST /classes/{handle}/accept": Route("members", form=lambda _: {"for": "me", "note": "Gladly."}),
+    "GET /family": Route("members"),
+    "POST /family": Route("members", form=lambda _: {"given_name": "Child of the matrix"}),
+    "GET /family/{handle}": Route("members"),
+    "POST /family/{handle}": Route("members", form=lambda _: {"given_name": "Child", "birth_year": "2015"}),
+    "GET /family/{handle}/remove": Route("members"),
+    "POST /family/{handle}/remove": Route("members", form=_nothing),
+    "GET /settings": Route("members"),
+    "POST /settings": Route("members", form=lambda _: {"reminders": "school", "locale": "en"}),
     "GET /lessons": Route("members"),
     "GET /lessons/{reference}": Route("members"),
     "GET /lessons/{reference}/calendar.ics": Route("members"),

@@ -67,6 +67,7 @@ class NavLink:
 STUDENT_NAV = (
     NavLink(N_("Lessons"), "/", "calendar-plus", N_("Book")),
     NavLink(N_("My lessons"), "/lessons", "calendar-check"),
+    NavLink(N_("Settings"), "/settings", "settings"),
 )
 
 

@@ -26,16 +26,19 @@ async def choose_language(request: Request[Any, Any, Any]) -> Response[Any]:
     answer = redirect(request, local_path(values.get("return_to")))
     chosen = values.get("language")
     if chosen in LANGUAGES:
-        settings: Settings = request.app.state.resources.settings
-        answer.set_cookie(
-            Cookie(
-                key=own_name(settings.origin(), "lang"),
-                value=chosen,
-                path="/",
-                httponly=True,
-                samesite="lax",
-                secure=settings.public_scheme == "https",
-                max_age=_A_YEAR,
-            )
-        )
+        answer.set_cookie(spoken_cookie(request, chosen))
     return answer
+
+
+def spoken_cookie(request: Request[Any, Any, Any], language: str) -> Cookie:
+    """Return the cookie by which this school speaks ``language`` to this browser."""
+    settings: Settings = request.app.state.resources.settings
+    return Cookie(
+        key=own_name(settings.origin(), "lang"),
+        value=language,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=settings.public_scheme == "https",
+        max_age=_A_YEAR,
+    )

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock, formatting
 from coursecove.bookings.availability import available_slots, next_free
+from coursecove.bookings.classes import list_classes
 from coursecove.bookings.schemas import Alternative, PersonSummary, SlotView
 from coursecove.i18n import _, ngettext
 from coursecove.portals.lesson_words import long_day
@@ -21,6 +22,7 @@ from coursecove.tenants.models import Member
 
 # Where a time of day is free may be months away; it is looked for month by month, this many at most.
 _MONTHS_LOOKED_THROUGH = 12
+_FULL_CLASSES_SHOWN = 12
 
 
 def weekday_heads() -> list[dict[str, str]]:
@@ -98,6 +100,32 @@ async def calendar_of(
             soonest = await _next_free(session, choice, clock.now(), viewer=viewer)
         calendar.next_free = _link(choice, soonest) if soonest else None
     return calendar
+
+
+async def full_classes(
+    session: AsyncSession, choice: Choice, month: date, *, viewer: Member | PersonSummary | ChildView | None
+) -> list[dict[str, Any]]:
+    """Return the next classes from a month on that have no seat left; whoever wants one can wait for it."""
+    if not choice.offer.is_class or choice.offer.moving_session_id:
+        return []
+    found = await list_classes(
+        session,
+        viewer=viewer if isinstance(viewer, Member) else None,
+        from_=max(clock.now(), _midnight(month, choice.zone)),
+        until=clock.now() + timedelta(days=choice.offer.type.horizon_days + 2),
+        appointment_type_id=choice.offer.type.id,
+        location_id=choice.location_id,
+    )
+    return [
+        {
+            "href": f"/classes/{class_.handle}",
+            "when": choice.clocks.moment(class_.starts_at),
+            "who": class_.instructor.name,
+            "where": class_.location.name if class_.location else None,
+        }
+        for class_ in found
+        if class_.seats_left == 0
+    ][:_FULL_CLASSES_SHOWN]
 
 
 async def _slots(

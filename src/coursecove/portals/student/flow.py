@@ -21,7 +21,13 @@ from coursecove.errors import CourseCoveError
 from coursecove.i18n import _
 from coursecove.identity.authentication import SignedIn
 from coursecove.portals.pages import STUDENT_NAV, page_context, render
-from coursecove.portals.student.calendar import alternative_groups, calendar_of, slots_at, weekday_heads
+from coursecove.portals.student.calendar import (
+    alternative_groups,
+    calendar_of,
+    full_classes,
+    slots_at,
+    weekday_heads,
+)
 from coursecove.portals.student.choice import Choice, instant_text
 from coursecove.portals.student.intake import asked, intake_errors
 from coursecove.portals.student.narrowing import narrowing_of, student_options
@@ -102,6 +108,7 @@ async def time_step(
         weekdays=weekday_heads(),
         narrowing=narrowing_of(choice),
         gone=gone,
+        full=await full_classes(session, choice, calendar.month, viewer=viewer),
         **context,
     )
 

@@ -18,6 +18,7 @@ from coursecove.i18n import _, ngettext
 from coursecove.portals.lesson_words import student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, render, viewer_zone
 from coursecove.portals.student.catalogue import next_words, read_filters, teacher_card, type_card
+from coursecove.portals.student.classes import waiting_of
 from coursecove.portals.student.lessons import own_card
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import maybe_member
@@ -82,6 +83,11 @@ async def front(
         filtered=filters.any,
         teachers=[teacher_card(teacher, types) for teacher in teachers.values()],
         places=places,
+        offers=[
+            place
+            for place in (await waiting_of(request, session, organization, by=viewer) if viewer else ())
+            if place["offered"]
+        ],
         next_lesson=await _next_lesson(request, session, organization, viewer),
         is_admin=viewer is not None and viewer.role == "admin",
     )

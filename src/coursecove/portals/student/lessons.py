@@ -27,6 +27,7 @@ from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
 from coursecove.portals.student.choice import MYSELF, address, child_in
+from coursecove.portals.student.classes import waiting_of
 from coursecove.portals.student.policies import cancelling_words, moving_words
 from coursecove.tenants import service as tenants
 from coursecove.tenants.family import ChildView
@@ -91,6 +92,7 @@ class LessonPages(Controller):
                 until=now,
             )
             running = [booking for booking in begun.items if booking.ends_at > now]
+        waiting = [] if past else await waiting_of(request, session, organization, by=by)
         shown = {"show": "past" if past else None, "who": request.query_params.get("who") if whose else None}
         return render(
             request,
@@ -102,6 +104,7 @@ class LessonPages(Controller):
                 for label, show in ((_("Upcoming"), None), (_("Past"), "past"))
             ],
             people=_people(children, shown),
+            waiting=[] if past else [place for place in waiting if whose in (None, place["student_id"])],
             cards=[
                 own_card(booking, _clocks(request, organization, booking), by=by)
                 for booking in [*running, *found.items]
