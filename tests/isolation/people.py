@@ -194,6 +194,17 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.members[student],
             school.members[student],
         )
+        (series_id,) = _one(
+            connection,
+            "insert into series (organization_id, appointment_type_id, student_id, instructor_id, time_zone, "
+            "weekday, starts_minute, duration_minutes, every_weeks, first_on, last_on, created_by_id) "
+            "values (%s, %s, %s, %s, 'UTC', 1, 600, 45, 1, '2031-01-06', '2031-01-13', %s) returning id",
+            school.organization_id,
+            booking[2],
+            school.members[student],
+            school.members[teacher],
+            school.members[teacher],
+        )
         (picture_id,) = _one(
             connection,
             "insert into pictures (organization_id, media_type, content, digest, uploaded_by_id) "
@@ -221,6 +232,7 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         note_id=note_id,
         child_id=child_id,
         entry_id=entry_id,
+        series_id=series_id,
         digest=picture_id.hex,
         **passing,
         ending=unsubscribe_token(

@@ -65,6 +65,7 @@ class Things:
     # The student's own.
     child_id: uuid.UUID
     entry_id: uuid.UUID
+    series_id: uuid.UUID
     digest: str
     # The end of somebody's mails.
     ending: str
@@ -121,6 +122,7 @@ def like_nothing(things: Things) -> Things:
         note_id=uuid.uuid4(),
         child_id=uuid.uuid4(),
         entry_id=uuid.uuid4(),
+        series_id=uuid.uuid4(),
         digest=uuid.uuid4().hex,
         invitation_id="orginv_" + "q" * (len(things.invitation_id) - len("orginv_")),
         ending=secrets.token_urlsafe(37),
@@ -169,6 +171,7 @@ _PARAMETERS = {
     "note_id": "note_id",
     "child_id": "child_id",
     "entry_id": "entry_id",
+    "series_id": "series_id",
     "digest": "digest",
     "invitation_id": "invitation_id",
     "time_off_id": "time_off_id",
@@ -324,6 +327,18 @@ def _class_form(_: Things) -> dict[str, Any]:
     # Every caller takes a day of their own, whoever's hours it is outside of.
     day = FAR_AHEAD - timedelta(days=30 + secrets.randbelow(600))
     return {"day": [day.isoformat()], "time": ["10:00"], "seats": "1", "override": "yes"}
+
+
+def _series(things: Things) -> dict[str, Any]:
+    return {**_booking(things), "starts_at": "2030-01-21T10:00:00Z", "times": 2}
+
+
+def _series_end(things: Things) -> dict[str, Any]:
+    return {"booking_id": str(things.booking_id), "scope": "all"}
+
+
+def _series_move(things: Things) -> dict[str, Any]:
+    return {**_series_end(things), "starts_at": "2030-01-22T10:00:00Z"}
 
 
 def _hold(things: Things) -> dict[str, Any]:
@@ -523,6 +538,15 @@ ROUTES: dict[str, Route] = {
     # Refused with 409: nothing is offered.
     "POST /api/v1/waitlist-entries/{entry_id}/acceptance": Route("members", json=_nothing),
     "DELETE /api/v1/waitlist-entries/{entry_id}": Route("members"),
+    "GET /api/v1/series": Route("members"),
+    "POST /api/v1/series": Route("members", json=_series),
+    "POST /api/v1/series/previews": Route("members", json=_series),
+    "GET /api/v1/series/{series_id}": Route("members"),
+    # Refused with 422: the lesson of the matrix is of no series.
+    "POST /api/v1/series/{series_id}/rescheduling": Route("members", json=_series_move),
+    "POST /api/v1/series/{series_id}/rescheduling-previews": Route("members", json=_series_move),
+    "POST /api/v1/series/{series_id}/cancellation": Route("members", json=_series_end),
+    "POST /api/v1/series/{series_id}/cancellation-previews": Route("members", json=_series_end),
     "GET /api/v1/classes": Route("everyone"),
     "POST /api/v1/classes": Route("staff", json=_class),
     "GET /api/v1/classes/{class_id}": Route("everyone"),

@@ -108,6 +108,7 @@ def _thing_for(name: str, things: Things) -> str:
         "location_id": "location_id",
         "location_ids": "location_id",
         "student_id": "student_id",
+        "booking_id": "booking_id",
         "session_id": "class_id",
         "question_ids": "question_id",
         "room_id": "room_id",

@@ -54,7 +54,7 @@ def test_everybody_gets_where_they_may_and_no_further(asking: Asking, ours: Thin
 LESSONS = [
     route
     for route in sorted(ROUTES)
-    if any(name in route for name in ("{reference}", "{booking_id}", "{child_id}", "{entry_id}"))
+    if any(name in route for name in ("{reference}", "{booking_id}", "{child_id}", "{entry_id}", "{series_id}"))
 ]
 
 

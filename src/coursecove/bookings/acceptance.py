@@ -63,12 +63,15 @@ class Acceptance:
     @property
     def reason(self) -> str:
         """The rule to tell (``nobody_teaches``: there is nobody); to staff, what cannot be overridden."""
-        if self.refusal is None:
-            return "nobody_teaches"
-        hard = [reason for reason in self.broken_rules if reason not in OVERRIDABLE]
-        if Reason.STUDENT_BUSY in hard:
-            return Reason.STUDENT_BUSY.value
-        return (hard[0] if self.question.exempt and hard else self.refusal.reason).value
+        return told(self.refusal, exempt=self.question.exempt) if self.refusal else "nobody_teaches"
+
+
+def told(refusal: Refusal, *, exempt: bool) -> str:
+    """Return the rule to tell of a refusal; to staff (``exempt``), what cannot be overridden."""
+    hard = [reason for reason in refusal.reasons if reason not in OVERRIDABLE]
+    if Reason.STUDENT_BUSY in hard:
+        return Reason.STUDENT_BUSY.value
+    return (hard[0] if exempt and hard else refusal.reason).value
 
 
 async def accept_start(
@@ -129,7 +132,7 @@ async def accept_start(
         ]
     accepted = [answer for answer in answers if isinstance(answer, Slot)]
     refusals = [answer for answer in answers if isinstance(answer, Refusal)]
-    return Acceptance(question, starts_at, await _fairly(session, timetable, accepted), refusals)
+    return Acceptance(question, starts_at, await fairly(session, timetable, accepted), refusals)
 
 
 def _free_hours(
@@ -190,7 +193,7 @@ from unnest(cast(:instructor_ids as uuid[]), cast(:weeks_from as timestamptz[]),
 """)
 
 
-async def _fairly(session: AsyncSession, timetable: Timetable, free: list[Slot]) -> list[Slot]:
+async def fairly(session: AsyncSession, timetable: Timetable, free: list[Slot]) -> list[Slot]:
     """Sort by who has taught least: this local week, then lately, then by id so that the order is one."""
     if len(free) <= 1:
         return free

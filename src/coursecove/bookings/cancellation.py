@@ -52,10 +52,9 @@ async def cancel(
     if booking.status == "held":
         raise Conflict(_("This time is only kept for a moment. Let go of it instead."))
     now = clock.now()
-    past_cut_off = booking.confirmed_at is not None and now > cancel_until(
-        booking.starts_at, booking.cancellation_notice_minutes
-    )
-    _check_in_time(booking, now, staff=staff, past_cut_off=past_cut_off)
+    notice = booking.cancellation_notice_minutes
+    past_cut_off = is_past_cut_off(booking, cancel_until(booking.starts_at, notice), now)
+    check_in_time(booking, now, staff=staff, past_cut_off=past_cut_off, notice_minutes=notice)
     await give_back(
         session, taught, booking, by_id=by.id, reason=reason, rules_overridden=past_cut_off and staff
     )
@@ -93,17 +92,23 @@ async def give_back(
     )
 
 
-def _check_in_time(booking: Row[Any], now: datetime, *, staff: bool, past_cut_off: bool) -> None:
-    if now >= booking.ends_at:
+def is_past_cut_off(lesson: Any, cut_off: datetime, now: datetime) -> bool:
+    """Say whether what the student was promised has passed; a request is no promise yet."""
+    return lesson.confirmed_at is not None and now > cut_off
+
+
+def check_in_time(lesson: Any, now: datetime, *, staff: bool, past_cut_off: bool, notice_minutes: int) -> None:
+    """Raise :class:`TooLateToCancel` for a lesson (a view or a row) that is over, or past its cut-off."""
+    if now >= lesson.ends_at:
         raise TooLateToCancel(_("This lesson is over."))
     if staff:
         return
-    if now > booking.starts_at:
+    if now > lesson.starts_at:
         raise TooLateToCancel(_("This lesson has started."))
     if past_cut_off:
         raise TooLateToCancel(
             _(
                 "Lessons can be cancelled until {notice} before they start. "
                 "Please get in touch with the school."
-            ).format(notice=formatting.notice(booking.cancellation_notice_minutes))
+            ).format(notice=formatting.notice(notice_minutes))
         )

@@ -32,6 +32,7 @@ from coursecove.bookings.schemas import (
     BookingView,
     SlotList,
 )
+from coursecove.bookings.series_controller import SeriesController
 from coursecove.bookings.waitlist_controller import WaitlistController
 from coursecove.errors import Forbidden, NotFound, Unauthenticated
 from coursecove.idempotency import IdempotencyKey, respond_once
@@ -212,6 +213,7 @@ API_CONTROLLERS = [
     HoldController,
     FamilyController,
     WaitlistController,
+    SeriesController,
     NoteController,
     ClassController,
     CalendarController,

@@ -157,6 +157,16 @@ class OfferEnded(Conflict):
         super().__init__(_("Join the list again to be offered the next one."))
 
 
+class SeriesConflict(Conflict):
+    """Some dates cannot be had, so nothing was written; ``extra["preview"]`` says which, and what is free."""
+
+    code = "series_conflict"
+    title = N_("Some of the lessons cannot be at this time")
+
+    def __init__(self, preview: Struct) -> None:
+        super().__init__(_("Nothing was changed. Decide about the marked dates."), extra={"preview": preview})
+
+
 class LessonsAhead(Conflict):
     """Somebody who still has lessons is not taken out of the school."""
 

@@ -81,7 +81,7 @@ class FamilyController(Controller):
     """Children are taken out here, where it is known whether they have lessons."""
 
     path = "/me/children"
-    tags = ["Family"]
+    tags = ["People"]
     dependencies = {"by": Provide(guards.as_member)}
 
     @delete("/{child_id:uuid}", operation_id="remove_child", summary="Remove a child")

@@ -90,7 +90,7 @@ async def move(session: AsyncSession, booking_id: uuid.UUID, data: BookingMove, 
         raise Forbidden(_("Only the student, the instructor and admins can move this lesson."))
     type_ = await appointments.get_type(session, view.appointment_type.id)
     request = await _checked(session, view, type_, data, by=by, staff=staff)
-    _check_may_move(view, clock.now(), staff=staff)
+    check_may_move(view, clock.now(), staff=staff)
     await _hold(session, view, request)
     await let_go(session, around(request.starts_at, request.duration_minutes))
     acceptance = await accept_start(
@@ -203,7 +203,8 @@ async def _locked(session: AsyncSession, view: BookingView, slots: Sequence[Slot
     return taught, booking
 
 
-def _check_may_move(view: BookingView, now: datetime, *, staff: bool) -> None:
+def check_may_move(view: BookingView, now: datetime, *, staff: bool) -> None:
+    """Raise why a lesson is not moved now, whatever the time it would go to."""
     if view.cancelled_at is not None:
         raise AlreadyCancelled()
     if now >= view.ends_at:
@@ -234,6 +235,16 @@ def _check_may_move(view: BookingView, now: datetime, *, staff: bool) -> None:
                 "Lessons can be moved until {notice} before they start. Please get in touch with the school."
             ).format(notice=formatting.notice(notice))
         )
+
+
+async def go_to(session: AsyncSession, view: BookingView, request: Request, slot: Slot) -> bool:
+    """Move a lesson whose people, rooms and rows are locked, to a slot that was accepted.
+
+    False when the slot was lost to somebody else; raises StudentBusy.
+    """
+    taught, booking = await lock_booking(session, view.id)
+    past_cut_off = request.exempt and clock.now() > view.move_until
+    return await _go(session, _Going(taught, booking, request, past_cut_off=past_cut_off), slot)
 
 
 async def _go(session: AsyncSession, going: _Going, slot: Slot) -> bool:
@@ -359,6 +370,7 @@ def _track(
         # Staff are exempt from cut-offs and from notice; that they made use of it is kept.
         rules_overridden=bool(slot.overridden) or going.past_cut_off,
         overridden_rules=[str(rule) for rule in slot.overridden],
+        **going.request.trail,
         **{name: {"from": before, "to": after} for name, (before, after) in changes.items() if before != after},
     )
 

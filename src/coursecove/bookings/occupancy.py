@@ -43,7 +43,7 @@ from sessions
 _IN_THE_WAY = "(held_until is null or scheduled_by_id is not null or held_until > statement_timestamp())"
 _BOUNDS = f"""
   and starts_at >= :earliest and starts_at < :latest and blocked_until > :from
-  and cancelled_at is null and {_IN_THE_WAY} and id is distinct from cast(:ignoring as uuid)
+  and cancelled_at is null and {_IN_THE_WAY} and not id = any(cast(:ignoring as uuid[]))
 """
 _SESSIONS = text(f"{_COLUMNS} where instructor_id = any(:instructor_ids) {_BOUNDS}")
 _SESSIONS_AND_ROOMS = text(f"""
@@ -57,7 +57,7 @@ select id, appointment_type_id, instructor_id, location_id, floor(extract(epoch 
        held_until <= statement_timestamp()
 from sessions
 where appointment_type_id = any(:type_ids) and starts_at >= :from and starts_at < :until
-  and cancelled_at is null and id is distinct from cast(:ignoring as uuid)
+  and cancelled_at is null and not id = any(cast(:ignoring as uuid[]))
 """)
 _STUDENTS = text("""
 select floor(extract(epoch from bookings.starts_at))::bigint,
@@ -67,7 +67,7 @@ join sessions on sessions.organization_id = bookings.organization_id and session
 where bookings.student_id = :student_id and bookings.starts_at >= :earliest and bookings.starts_at < :latest
   and bookings.ends_at > :from and bookings.cancelled_at is null
   and (bookings.held_until is null or bookings.held_until > statement_timestamp())
-  and bookings.session_id is distinct from cast(:ignoring as uuid)
+  and not bookings.session_id = any(cast(:ignoring as uuid[]))
 """)
 
 
@@ -111,7 +111,7 @@ async def taken_of_many(
         "from": first,
         "earliest": first - LONGEST_LESSON - LONGEST_BUFFER,
         "latest": until + timedelta(seconds=after) + (_AROUND_A_WEEK if limited else LONGEST_BUFFER),
-        "ignoring": question.ignoring_session_id,
+        "ignoring": list(question.ignored),
     }
     instructors, rooms, starts, of_type = await _read_sessions(session, timetables, bounds)
     student: list[Interval] = []
@@ -184,7 +184,7 @@ async def _read_classes(
         "type_ids": list(seats_of),
         "from": from_,
         "until": until,
-        "ignoring": question.ignoring_session_id,
+        "ignoring": list(question.ignored),
     }
     rows = (await session.execute(_CLASSES, asked)).all()
     given_up: dict[uuid.UUID, int] = {}

@@ -62,11 +62,13 @@ async def checked(
     by: Member,
     hold_minutes: int | None = None,
     trail: dict[str, Any] | None = None,
+    complete: bool = True,
 ) -> Request:
     """Return what ``data`` asks for; raises Forbidden, InstructorNotQualified, and Invalid at the field.
 
     With ``hold_minutes`` the time is to be kept for so long; what the school
-    wants to know may be said when the hold is confirmed.
+    wants to know may be said when the hold is confirmed, or, of what is only
+    looked at (not ``complete``), when it is booked.
     """
     starts_at = checked_instant(data.starts_at)
     student_id = data.student_id or by.id
@@ -86,11 +88,9 @@ async def checked(
     check_qualified(type_, instructor_id)
     await check_session(session, type_, data.session_id)
     await check_place(session, type_, location_id=data.location_id, room_id=data.room_id)
-    address, postcode, travel_minutes = await _students_place(
-        session, type_, data, with_address=hold_minutes is None
-    )
-    asked = not for_another and hold_minutes is None
-    answers = appointments.check_answers(type_.questions, data.answers, complete=asked)
+    address, postcode, travel_minutes = await _students_place(session, type_, data, with_address=complete)
+    complete = complete and hold_minutes is None
+    answers = appointments.check_answers(type_.questions, data.answers, complete=complete and not for_another)
     return Request(
         type=type_,
         student_id=student_id,

@@ -52,6 +52,12 @@ async def lock_sessions(session: AsyncSession, session_ids: Collection[uuid.UUID
     return {row.id: row for row in rows}
 
 
+async def lock_bookings(session: AsyncSession, booking_ids: Collection[uuid.UUID]) -> list[Row[Any]]:
+    """Lock bookings whose sessions are locked already; return them by id."""
+    values = {"booking_ids": list(booking_ids), "session_ids": []}
+    return list((await session.execute(_LOCK_BOOKINGS, values)).all())
+
+
 async def lock_seats(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> list[Row[Any]]:
     """Lock the live bookings of sessions that are locked already; return them by id."""
     values = {"booking_ids": [], "session_ids": list(session_ids)}

@@ -27,6 +27,9 @@ from coursecove.bookings.notes import add_note, change_note, delete_note
 from coursecove.bookings.queries import Order
 from coursecove.bookings.references import normal_reference
 from coursecove.bookings.schemas import BookingPage, BookingStatus, BookingView
+from coursecove.bookings.series import book_series, get_series, list_series, preview_series
+from coursecove.bookings.series_cancellation import cancel_series, preview_series_cancellation
+from coursecove.bookings.series_moving import move_series, preview_series_move
 from coursecove.bookings.substitution import hand_over, substitutes
 from coursecove.bookings.views import booking_views, find_view, notes_of
 from coursecove.bookings.waitlist import (
@@ -47,9 +50,11 @@ __all__ = [
     "add_note",
     "approve",
     "book",
+    "book_series",
     "calendar",
     "cancel",
     "cancel_class",
+    "cancel_series",
     "change_note",
     "class_starts",
     "confirm_hold",
@@ -60,16 +65,22 @@ __all__ = [
     "get_class",
     "get_class_by_handle",
     "get_entry",
+    "get_series",
     "hand_over",
     "hold",
     "join_waitlist",
     "leave_waitlist",
     "list_bookings",
     "list_classes",
+    "list_series",
     "list_waitlist",
     "move",
+    "move_series",
     "note_attendance",
     "notes_of",
+    "preview_series",
+    "preview_series_cancellation",
+    "preview_series_move",
     "release_hold",
     "remove_child",
     "schedule_class",

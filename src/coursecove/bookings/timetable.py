@@ -59,8 +59,15 @@ class Question:
     student_id: uuid.UUID | None = None
     exempt: bool = False
     ignoring_session_id: uuid.UUID | None = None
+    # Of a series that is moved, all the lessons that go.
+    ignoring_session_ids: frozenset[uuid.UUID] = frozenset()
     scheduling: bool = False
     people: int | None = None
+
+    @property
+    def ignored(self) -> set[uuid.UUID]:
+        """The sessions that are no conflict."""
+        return {*self.ignoring_session_ids, *([self.ignoring_session_id] if self.ignoring_session_id else ())}
 
     @property
     def wants_a_seat(self) -> bool:

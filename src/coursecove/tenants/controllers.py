@@ -174,7 +174,7 @@ class ChildController(Controller):
     """The children of whoever is signed in; taking one out is with the lessons."""
 
     path = "/me/children"
-    tags = ["Family"]
+    tags = ["People"]
     dependencies = {"by": Provide(guards.as_member)}
 
     @get(operation_id="list_children", summary="Your children", response_description="Your children, by name.")
