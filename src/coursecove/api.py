@@ -22,7 +22,7 @@ from coursecove.appointments.controllers import API_CONTROLLERS as APPOINTMENTS
 from coursecove.bookings.controllers import API_CONTROLLERS as BOOKINGS
 from coursecove.errors import Malformed
 from coursecove.lists.controllers import API_CONTROLLERS as LISTS
-from coursecove.notifications.mail_text_controller import API_CONTROLLERS as NOTIFICATIONS
+from coursecove.notifications.controllers import API_CONTROLLERS as NOTIFICATIONS
 from coursecove.problems import PROBLEM_JSON, field_errors
 from coursecove.scheduling.controllers import API_CONTROLLERS as SCHEDULING
 from coursecove.tenants.controllers import API_CONTROLLERS as TENANTS

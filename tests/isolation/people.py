@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -212,6 +214,21 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.organization_id,
             school.members[teacher],
         )
+        secret = secrets.token_urlsafe(32)
+        (feed_id,) = _one(
+            connection,
+            "insert into calendar_feeds (organization_id, token_digest, kind, location_id, created_by_id) "
+            "select %s, %s, 'location', %s, id from members where role = 'admin' limit 1 returning id",
+            school.organization_id,
+            hashlib.sha256(secret.encode()).hexdigest(),
+            # Not the place whose feed the matrix makes anew.
+            _one(
+                connection,
+                "insert into locations (organization_id, slug, name, time_zone) "
+                "values (%s, 'yard-of-the-matrix', 'Yard of the matrix', 'Europe/Berlin') returning id",
+                school.organization_id,
+            )[0],
+        )
     booking_id, reference, type_id, type_slug, location_id, location_slug = booking
     return Things(
         member_id=school.members[teacher],
@@ -235,6 +252,8 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         series_id=series_id,
         digest=picture_id.hex,
         **passing,
+        feed_id=feed_id,
+        feed_file=f"{secret}.ics",
         ending=unsubscribe_token(
             settings,
             organization_id=school.organization_id,

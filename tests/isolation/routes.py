@@ -67,8 +67,10 @@ class Things:
     entry_id: uuid.UUID
     series_id: uuid.UUID
     digest: str
-    # The end of somebody's mails.
+    # The end of somebody's mails, a calendar of the school, and what opens it.
     ending: str
+    feed_id: uuid.UUID
+    feed_file: str
     closure_slug: str
     time_off_code: str
     # Clerk's name of an open invitation; there is none without Clerk.
@@ -126,6 +128,8 @@ def like_nothing(things: Things) -> Things:
         digest=uuid.uuid4().hex,
         invitation_id="orginv_" + "q" * (len(things.invitation_id) - len("orginv_")),
         ending=secrets.token_urlsafe(37),
+        feed_id=uuid.uuid4(),
+        feed_file=f"{secrets.token_urlsafe(32)}.ics",
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
         location_slug=other(things.location_slug),
@@ -151,10 +155,12 @@ _NAMES = {
     "/unsubscribe/": "ending",
     "/family/": "child_handle",
     "/classes/": "class_handle",
+    "/feeds/": "feed_file",
     "/teach/classes/": "class_handle",
     "/admin/classes/": "class_handle",
 }
 _PARAMETERS = {
+    "feed_id": "feed_id",
     "member_id": "member_id",
     "type_id": "type_id",
     "location_id": "location_id",
@@ -568,6 +574,19 @@ ROUTES: dict[str, Route] = {
     "POST /join": Route("guests", form=lambda _: {"return_to": "/"}),
     "GET /branding.css": Route("everyone"),
     "GET /pictures/{digest}": Route("everyone"),
+    "GET /feeds/{token}": Route("everyone"),
+    "GET /api/v1/calendar-feeds": Route("members"),
+    "POST /api/v1/calendar-feeds": Route("members", json=lambda _: {"kind": "student"}),
+    "DELETE /api/v1/calendar-feeds/{feed_id}": Route("members"),
+    "GET /lessons/calendar": Route("members"),
+    "POST /lessons/calendar": Route("members", form=_nothing),
+    "POST /lessons/calendar/revocation": Route("members", form=_nothing),
+    "GET /teach/calendar": Route("staff"),
+    "POST /teach/calendar": Route("staff", form=_nothing),
+    "POST /teach/calendar/revocation": Route("staff", form=_nothing),
+    "GET /admin/locations/{slug}/calendar": Route("admins"),
+    "POST /admin/locations/{slug}/calendar": Route("admins", form=_nothing),
+    "POST /admin/locations/{slug}/calendar/revocation": Route("admins", form=_nothing),
     "GET /unsubscribe/{token}": Route("everyone"),
     "POST /unsubscribe/{token}": Route("everyone", form=lambda _: {"List-Unsubscribe": "One-Click"}),
     "POST /language": Route("everyone", form=lambda _: {"language": "en", "return_to": "/"}),

@@ -117,6 +117,14 @@ class Mailroom:
             id=booking_id,
         )
 
+    def list_deliveries(self, entry_id: uuid.UUID) -> list[Any]:
+        """The mails about a place on a waiting list."""
+        return self.desk.rows(
+            "select deliveries.*, members.email from deliveries join members on members.id = recipient_id "
+            "where waitlist_entry_id = :id order by deliveries.created_at, members.email",
+            id=entry_id,
+        )
+
     def deliver(self, delivery_id: uuid.UUID) -> None:
         self._do(deliver.run, delivery_id=str(delivery_id))
 

@@ -24,6 +24,7 @@ from coursecove.bookings.holds import confirm_hold, hold, release_hold
 from coursecove.bookings.models import Booking
 from coursecove.bookings.moving import move
 from coursecove.bookings.notes import add_note, change_note, delete_note
+from coursecove.bookings.own_lessons import own_lessons
 from coursecove.bookings.queries import Order
 from coursecove.bookings.references import normal_reference
 from coursecove.bookings.schemas import BookingPage, BookingStatus, BookingView
@@ -78,6 +79,7 @@ __all__ = [
     "move_series",
     "note_attendance",
     "notes_of",
+    "own_lessons",
     "preview_series",
     "preview_series_cancellation",
     "preview_series_move",

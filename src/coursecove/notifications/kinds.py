@@ -18,6 +18,7 @@ Kind = Literal[
     "reminder",
     "offer",
     "offer_lapsed",
+    "list_ended",
     "clock_change",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -34,6 +35,7 @@ LABELS: dict[str, str] = {
     "reminder": N_("Reminder"),
     "offer": N_("Free seat offered"),
     "offer_lapsed": N_("Offer lapsed"),
+    "list_ended": N_("Waiting list ended"),
     "clock_change": N_("Clock change"),
 }
 #: What one can do without, and end by a link in the mail; everything else says what one agreed to.

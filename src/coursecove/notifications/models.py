@@ -48,3 +48,20 @@ class MailText(OrganizationKey, Base):
     opening: Mapped[str] = mapped_column(default="")
     closing: Mapped[str] = mapped_column(default="")
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CalendarFeed(Identified, Base):
+    """A private address of a calendar: somebody's lessons, what they teach, or what is at a location.
+
+    Only the digest of its secret is kept, so that a copy of the database opens none.
+    """
+
+    __tablename__ = "calendar_feeds"
+
+    token_digest: Mapped[str]
+    kind: Mapped[str]
+    member_id: Mapped[uuid.UUID | None]
+    location_id: Mapped[uuid.UUID | None]
+    created_by_id: Mapped[uuid.UUID]
+    revoked_at: Mapped[datetime | None]
+    last_read_at: Mapped[datetime | None]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.bookings.schemas import BookingView
+from coursecove.bookings.schemas import BookingView, WaitlistEntryView
 from coursecove.errors import NotFound
 from coursecove.formatting import same_clock
 from coursecove.tenants import service as tenants
@@ -77,7 +77,12 @@ def _once(recipients: Iterable[Recipient]) -> list[Recipient]:
 
 
 def zones_for(
-    booking: BookingView, part: Part, *, school_zone: str, instructor_zone: str, own_zone: str | None = None
+    booking: BookingView | WaitlistEntryView,
+    part: Part,
+    *,
+    school_zone: str,
+    instructor_zone: str,
+    own_zone: str | None = None,
 ) -> tuple[str, str | None]:
     """Return the zone a mail speaks in, and a second one when its clock shows another time.
 

@@ -19,7 +19,7 @@ from coursecove.events import Event, subscribe
 from coursecove.jobs import enqueue
 from coursecove.notifications.kinds import Kind
 from coursecove.notifications.models import Delivery
-from coursecove.notifications.recipients import Recipient, recipients_of
+from coursecove.notifications.recipients import Recipient, recipients_of, responsible_for
 from coursecove.notifications.tasks import deliver
 
 _KINDS: dict[str, Kind] = {
@@ -39,6 +39,23 @@ async def plan_deliveries(session: AsyncSession, fact: Event) -> None:
     recipients = await recipients_of(session, _told(fact))
     about = {"booking_id": fact.subject_id, "booking_revision": fact.data["revision"]}
     await plan(session, ((_kind(fact, one), one) for one in recipients), about)
+
+
+_OF_LISTS: dict[str, Kind] = {
+    "waitlist.offered": "offer",
+    "waitlist.lapsed": "offer_lapsed",
+    "waitlist.ended": "list_ended",
+}
+
+
+@subscribe(*_OF_LISTS)
+async def plan_waitlist_mail(session: AsyncSession, fact: Event) -> None:
+    """Plan a mail to whoever waits, and their guardian.  That a class has begun is no news to them."""
+    if fact.data.get("reason") == "class_began":
+        return
+    kind = _OF_LISTS[fact.action]
+    recipients = await responsible_for(session, uuid.UUID(fact.data["student_id"]))
+    await plan(session, ((kind, one) for one in recipients), {"waitlist_entry_id": fact.subject_id})
 
 
 def _kind(fact: Event, recipient: Recipient) -> Kind:

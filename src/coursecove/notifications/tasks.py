@@ -23,13 +23,18 @@ from coursecove.db.session import SYSTEM
 from coursecove.errors import NotFound
 from coursecove.i18n import speaking
 from coursecove.jobs import job
+from coursecove.notifications.letters import Letter
 from coursecove.notifications.mail_texts import find_words
-from coursecove.notifications.messages import UnusableAddress, compose
+from coursecove.notifications.messages import UnusableAddress, compose, compose_letter
 from coursecove.notifications.notices import find_notice
+from coursecove.notifications.rendering import render_letter
 from coursecove.notifications.smtp import RecipientRefused, send
+from coursecove.notifications.waitlist_letters import find_waitlist_notice, waitlist_letter
 from coursecove.periodic import periodic
 from coursecove.resources import Resources
 from coursecove.tenants import service as tenants
+from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import OrganizationView
 
 log = structlog.get_logger("coursecove.notifications")
 
@@ -116,7 +121,18 @@ async def _message(session: AsyncSession, delivery: Row[Any], settings: Settings
         return None
     organization = await tenants.get_organization(session)
     language = (await tenants.get_preferences(session, recipient.id)).locale or organization.locale
-    notice = await find_notice(session, delivery, settings, organization=organization, recipient=recipient)
+    options: Any = {"organization": organization, "recipient": recipient}
+    if delivery.waitlist_entry_id is not None:
+        place = await find_waitlist_notice(
+            session, delivery, origin=settings.origin(organization.slug), **options
+        )
+        if place is None:
+            return None
+        with speaking(language):
+            return _from_letter(
+                waitlist_letter(place), organization, recipient, delivery, settings, base=place.link
+            )
+    notice = await find_notice(session, delivery, settings, **options)
     if notice is None:
         return None
     if notice.part == "student":
@@ -127,6 +143,27 @@ async def _message(session: AsyncSession, delivery: Row[Any], settings: Settings
         return compose(
             notice, delivery_id=delivery.id, recipient_email=delivery.recipient_email, settings=settings
         )
+
+
+def _from_letter(
+    letter: Letter,
+    organization: OrganizationView,
+    recipient: Member,
+    delivery: Row[Any],
+    settings: Settings,
+    *,
+    base: str,
+    unsubscribe: str | None = None,
+) -> EmailMessage:
+    return compose_letter(
+        render_letter(letter, organization, base=base, unsubscribe=unsubscribe),
+        organization,
+        delivery_id=delivery.id,
+        recipient_name=recipient.name,
+        recipient_email=delivery.recipient_email,
+        settings=settings,
+        unsubscribe=unsubscribe,
+    )
 
 
 @periodic("notifications.sweep", every_seconds=10)

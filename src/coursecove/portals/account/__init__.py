@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from coursecove.portals.account.branding import branding
+from coursecove.portals.account.feeds import calendar_feed
 from coursecove.portals.account.joining import join, join_page
 from coursecove.portals.account.languages import choose_language
 from coursecove.portals.account.pictures import picture
@@ -25,4 +26,5 @@ HANDLERS: list[Any] = [
     branding,
     picture,
     UnsubscribePages,
+    calendar_feed,
 ]

@@ -17,6 +17,7 @@ from coursecove.portals.admin.exports import ExportPages
 from coursecove.portals.admin.hours import PersonHoursPages
 from coursecove.portals.admin.imports import ImportPages
 from coursecove.portals.admin.invitations import InvitationPages, PendingPages
+from coursecove.portals.admin.location_calendar import LocationCalendarPages
 from coursecove.portals.admin.location_hours import LocationHoursPages
 from coursecove.portals.admin.locations import LocationPages
 from coursecove.portals.admin.mail_texts import MailTextPages
@@ -50,6 +51,7 @@ HANDLERS: list[Any] = [
     LocationHoursPages,
     RoomPages,
     TravelPages,
+    LocationCalendarPages,
     ClosurePages,
     InvitationPages,
     PendingPages,

@@ -50,12 +50,13 @@ def trail(place: LocationView | None = None) -> tuple[tuple[str, str], ...]:
 
 
 def tabs_of(place: LocationView, current: str) -> list[dict[str, Any]]:
-    """Return the pages about one place; ``current`` is "details", "rooms" or "hours"."""
+    """Return the pages about one place; ``current`` is "details", "rooms", "hours" or "calendar"."""
     href = f"{PATH}/{place.slug}"
     return [
         {"label": _("Details"), "href": href, "current": current == "details"},
         {"label": _("Rooms"), "href": f"{href}/rooms", "current": current == "rooms"},
         {"label": _("Opening hours"), "href": f"{href}/hours", "current": current == "hours"},
+        {"label": _("Calendar link"), "href": f"{href}/calendar", "current": current == "calendar"},
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coursecove.portals.student.booking import BookingPages
+from coursecove.portals.student.calendar_link import CalendarLinkPages
 from coursecove.portals.student.classes import ClassPages
 from coursecove.portals.student.family import FamilyPages
 from coursecove.portals.student.front import front
@@ -12,4 +13,13 @@ from coursecove.portals.student.lessons import LessonPages
 from coursecove.portals.student.moving import MovePages
 from coursecove.portals.student.settings import SettingsPages
 
-HANDLERS: list[Any] = [front, BookingPages, LessonPages, MovePages, ClassPages, FamilyPages, SettingsPages]
+HANDLERS: list[Any] = [
+    front,
+    BookingPages,
+    LessonPages,
+    MovePages,
+    ClassPages,
+    FamilyPages,
+    SettingsPages,
+    CalendarLinkPages,
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from coursecove.portals.teach.calendar_link import TeachingCalendarPages
 from coursecove.portals.teach.classes import TaughtClassList, TaughtClassPages, TaughtPlanPages
 from coursecove.portals.teach.hours import HoursPages
 from coursecove.portals.teach.lessons import TaughtLessonPages
@@ -26,4 +27,5 @@ HANDLERS: list[Any] = [
     own_types,
     HoursPages,
     ProfilePages,
+    TeachingCalendarPages,
 ]
