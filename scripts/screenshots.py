@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,14 +32,26 @@ PICTURES = (
     ("confirm-phone", STUDENT, "phone", "light", "{confirm}", True),
     ("my-lessons-phone", STUDENT, "phone", "light", "/lessons", False),
     ("lesson-desktop", STUDENT, "desktop", "light", "{lesson}", False),
+    ("move-phone", STUDENT, "phone", "light", "{move}", False),
+    ("class-phone", STUDENT, "phone", "light", "{class}", True),
+    ("family-phone", STUDENT, "phone", "light", "/family", True),
+    ("settings-phone-dark", STUDENT, "phone", "dark", "/settings", True),
     ("sign-in-phone", VISITOR, "phone", "light", "/sign-in", False),
     ("teach-desktop", INSTRUCTOR, "desktop", "light", "/teach", False),
+    ("teach-phone", INSTRUCTOR, "phone", "light", "/teach", False),
+    ("teach-week-desktop-dark", INSTRUCTOR, "desktop", "dark", "/teach/week", False),
+    ("teach-hours-desktop", INSTRUCTOR, "desktop", "light", "/teach/hours", False),
     ("teach-hours-phone", INSTRUCTOR, "phone", "light", "/teach/hours", False),
+    ("teach-sick-phone", INSTRUCTOR, "phone", "light", "{sick}", True),
     ("admin-desktop", ADMIN, "desktop", "light", "/admin", False),
+    ("admin-calendar-desktop", ADMIN, "desktop", "light", "{calendar}", True),
     ("admin-lessons-desktop-dark", ADMIN, "desktop", "dark", "/admin/bookings", False),
+    ("admin-types-desktop", ADMIN, "desktop", "light", "/admin/types", False),
     ("admin-type-phone", ADMIN, "phone", "light", "/admin/types/piano-lesson", False),
     ("admin-type-desktop", ADMIN, "desktop", "light", "/admin/types/piano-lesson", True),
     ("admin-people-phone-dark", ADMIN, "phone", "dark", "/admin/people", False),
+    ("admin-activity-desktop", ADMIN, "desktop", "light", "/admin/activity", False),
+    ("admin-import-phone", ADMIN, "phone", "light", "/admin/imports/people", False),
     ("platform-desktop", OPERATOR, "desktop", "light", "/platform", False),
     ("platform-event-phone", OPERATOR, "phone", "light", "{event}", False),
     ("api-desktop", VISITOR, "desktop", "light", "/api/v1/docs", False),
@@ -110,6 +123,19 @@ def resolve(page: Page, school: str, path: str) -> str:
     if path == "{lesson}":
         link = page.locator("main a[href^='/lessons/']").first
         return str(link.get_attribute("href"))
+    if path == "{move}":
+        link = page.locator("main a[href$='/move']").first
+        return str(link.get_attribute("href"))
+    if path == "{class}":
+        page.goto(f"{school}/book/choir-evening")
+        link = page.locator("main a[href^='/classes/']").first
+        return str(link.get_attribute("href")) if link.count() else "/book/choir-evening"
+    if path == "{sick}":
+        first = date.today() + timedelta(days=1)
+        return f"/teach/sick?from={first}&until={first + timedelta(days=7)}"
+    if path == "{calendar}":
+        # The coming week: on a Saturday this one is over.
+        return f"/admin/calendar?on={date.today() + timedelta(days=3)}"
     if path == "{event}":
         page.goto(f"{school}/platform/webhooks?type=organizationMembership.created")
         return str(page.locator("main a[href^='/platform/webhooks/msg_']").first.get_attribute("href"))
