@@ -153,9 +153,10 @@ def world_template(
     return "template_world"
 
 
-def _database_of_its_own(
+def database_of_its_own(
     postgres: EmbeddedPostgres, valkey: EmbeddedValkey, base_settings: Settings, template: str
 ) -> Iterator[Settings]:
+    """Yield settings for a copy of the template, which is dropped afterwards."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     copy_database(postgres, template, name)
     redis.Redis.from_url(valkey.url).flushall()
@@ -168,7 +169,7 @@ def empty_settings(
     postgres: EmbeddedPostgres, valkey: EmbeddedValkey, base_settings: Settings, empty_template: str
 ) -> Iterator[Settings]:
     """Settings with a migrated, empty database for this module."""
-    yield from _database_of_its_own(postgres, valkey, base_settings, empty_template)
+    yield from database_of_its_own(postgres, valkey, base_settings, empty_template)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def settings(
     postgres: EmbeddedPostgres, valkey: EmbeddedValkey, base_settings: Settings, world_template: str
 ) -> Iterator[Settings]:
     """Settings with the demo world in a database for this module."""
-    yield from _database_of_its_own(postgres, valkey, base_settings, world_template)
+    yield from database_of_its_own(postgres, valkey, base_settings, world_template)
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,7 @@ def _openapi() -> OpenAPIConfig:
             Tag("Organization", "The school itself and the signed-in person."),
             Tag("Catalogue", "Appointment types and locations."),
             Tag("People", "Members, instructors, qualifications and hours."),
+            Tag("Family", "Children somebody answers for."),
             Tag("Bookings", "Free times and booked lessons."),
         ],
         # The docstrings of handlers are written for whoever calls them.

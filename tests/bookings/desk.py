@@ -137,7 +137,8 @@ class Desk:
 
     def add_class(self, name: str, taught_by: list[str], **options: Any) -> AppointmentTypeView:
         """A new kind of class, three seats unless said otherwise."""
-        return self.add_type(name, taught_by, **{"kind": "class", "capacity": 3, **options})
+        given = {"kind": "class", "capacity": 3, "start_interval_minutes": None, **options}
+        return self.add_type(name, taught_by, **given)
 
     def schedule(
         self,

@@ -34,9 +34,9 @@ ROLES: dict[Audience, frozenset[str]] = {
 
 
 #: A day far from everything that is planned, on lists of what is ahead all the same.
-FAR_AHEAD = date.today() + timedelta(days=700)
+FAR_AHEAD = datetime.now(UTC).date() + timedelta(days=700)
 #: An hour no school takes bookings for yet.
-TOO_FAR = f"{date.today() + timedelta(days=1200)}T10:00:00Z"
+TOO_FAR = f"{datetime.now(UTC).date() + timedelta(days=1200)}T10:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
