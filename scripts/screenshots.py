@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -131,11 +131,11 @@ def resolve(page: Page, school: str, path: str) -> str:
         link = page.locator("main a[href^='/classes/']").first
         return str(link.get_attribute("href")) if link.count() else "/book/choir-evening"
     if path == "{sick}":
-        first = date.today() + timedelta(days=1)
+        first = datetime.now(UTC).date() + timedelta(days=1)
         return f"/teach/sick?from={first}&until={first + timedelta(days=7)}"
     if path == "{calendar}":
         # The coming week: on a Saturday this one is over.
-        return f"/admin/calendar?on={date.today() + timedelta(days=3)}"
+        return f"/admin/calendar?on={datetime.now(UTC).date() + timedelta(days=3)}"
     if path == "{event}":
         page.goto(f"{school}/platform/webhooks?type=organizationMembership.created")
         return str(page.locator("main a[href^='/platform/webhooks/msg_']").first.get_attribute("href"))
