@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import coursecove.tenants.inbound  # noqa: F401 - registers what the events of Clerk mean
 from coursecove import problems
 from coursecove.api import API_HANDLERS, ApiRequest, describe_refusals
+from coursecove.compression import compress
 from coursecove.config import Settings, load_settings, project_data
 from coursecove.db.gauges import StoredGauges
 from coursecove.db.session import NOBODY, Acting, Database
@@ -199,7 +200,7 @@ class CourseCove:
                 limits=RateLimits(self.settings, resources.redis),
                 error_page=gateway_page,
             )
-            self._app = observe(gateway)
+            self._app = observe(compress(gateway))
             yield resources
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
