@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Coroutine
 from typing import Any
@@ -22,6 +23,10 @@ _ADD = text(
     "values (:organization_id, :slug, 'Made by a test', 'UTC')"
 )
 _COUNT = text("select count(*) from locations where slug = :slug")
+
+_STILL_THERE = (
+    "select count(*) from pg_stat_activity where application_name = 'coursecove app' and datname = %s"
+)
 
 
 class Broken(Exception):
@@ -223,13 +228,16 @@ def test_a_connection_the_server_has_closed_costs_nobody_an_error(
             return await session.scalar(text("select count(*) from members"))
 
     before = loop.run(ask())
-    with psycopg.connect(postgres.superuser_url) as connection:
+    with psycopg.connect(postgres.superuser_url, autocommit=True) as connection:
         (ended,) = connection.execute(
             "select count(pg_terminate_backend(pid)) from pg_stat_activity "
             "where application_name = 'coursecove app' and datname = %s",
             [settings.database_url.rpartition("/")[2]],
         ).fetchone() or (0,)
-    assert ended >= 1
+        assert ended >= 1
+        # Told to end is not ended yet: the goodbye comes a moment later.
+        while connection.execute(_STILL_THERE, [settings.database_url.rpartition("/")[2]]).fetchone() != (0,):
+            time.sleep(0.005)
     assert loop.run(ask()) == before
 
 

@@ -369,5 +369,5 @@ async def test_the_catalogue_takes_as_many_reads_for_twenty_types_as_for_one(har
     with_twenty, found = await reads()
     assert len(found) == 20
     assert all(len(t.location_ids) == 1 and len(t.instructor_ids) == 2 for t in found)
-    # The organization is set, then types with their links, the school's currency, its instructors.
-    assert with_one == with_twenty == 4
+    # One message: the organization is set, and types with their links, the school and its people are read.
+    assert with_one == with_twenty == 1

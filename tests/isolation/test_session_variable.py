@@ -110,7 +110,7 @@ def test_a_setting_for_the_session_would_have_been_noticed(
     settings: Settings, loop: Loop, yoga: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: with `false` for `true`, the next user of the connection is still in the school."""
-    for_the_session = text(str(unit_of_work._SET_SCOPE).replace("true", "false"))
+    for_the_session = unit_of_work._SET_SCOPE.replace("true", "false")
     monkeypatch.setattr(unit_of_work, "_SET_SCOPE", for_the_session)
 
     async def leave_something() -> str | None:

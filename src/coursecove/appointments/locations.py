@@ -10,12 +10,13 @@ from sqlalchemy import Select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
-from coursecove.appointments import queries
+from coursecove.appointments import queries, reading
 from coursecove.appointments.errors import LocationInUse
 from coursecove.appointments.models import Location
 from coursecove.appointments.schemas import LocationCreate, LocationUpdate, LocationView
 from coursecove.appointments.validation import checked
 from coursecove.appointments.writing import changes_of, insert_with_free_slug, one_at_a_time, record
+from coursecove.db.together import read
 from coursecove.errors import NotFound
 from coursecove.i18n import _, ngettext
 from coursecove.tenants import service as tenants
@@ -24,10 +25,8 @@ from coursecove.tenants.models import Member
 
 async def list_locations(session: AsyncSession, *, include_archived: bool = False) -> list[LocationView]:
     """Return the school's places by name, the archived ones only if asked for."""
-    statement = queries.locations()
-    if not include_archived:
-        statement = statement.where(Location.archived_at.is_(None))
-    return await _views(session, statement)
+    [found] = await read(session, reading.locations())
+    return [view for view in found if include_archived or view.archived_at is None]
 
 
 async def get_location(session: AsyncSession, location_id: uuid.UUID) -> LocationView:

@@ -8,8 +8,9 @@ booking, and that is answered with alternatives.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +19,7 @@ from coursecove import clock
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings.acceptance import Acceptance, seat_slot
 from coursecove.bookings.occupancy import Taken, taken_of_many
-from coursecove.bookings.schemas import Alternative, SlotView
+from coursecove.bookings.schemas import Alternative, PersonSummary, SlotView
 from coursecove.bookings.timetable import (
     STAFF_HORIZON_DAYS,
     Question,
@@ -29,6 +30,9 @@ from coursecove.errors import Invalid
 from coursecove.i18n import _
 from coursecove.scheduling import slots, zones
 from coursecove.scheduling.rules import Openings, Seats, Slot
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 ALTERNATIVES = 5
 
@@ -312,28 +316,31 @@ def _horizon_days(question: Question) -> int:
 
 
 def _views(timetable: Timetable, free: Iterable[Slot], classes: Iterable[Seats]) -> list[SlotView]:
-    grouped: dict[tuple[datetime, uuid.UUID | None], list[Slot]] = {}
+    grouped: dict[tuple[datetime, uuid.UUID | None], list[uuid.UUID]] = {}
+    ends: dict[datetime, datetime] = {}
     for slot in free:
-        grouped.setdefault((slot.starts_at, slot.location_id), []).append(slot)
+        ends[slot.starts_at] = slot.ends_at
+        grouped.setdefault((slot.starts_at, slot.location_id), []).append(slot.instructor_id)
+    people, places = _once(timetable.person), _once(timetable.place)
+    duration = timetable.rules.duration_minutes
     views = [
         SlotView(
             starts_at=starts_at,
-            ends_at=group[0].ends_at,
-            location=timetable.place(location_id),
-            instructors=sorted(
-                (timetable.person(slot.instructor_id) for slot in group),
-                key=lambda person: (person.name, person.id),
-            ),
-            duration_minutes=timetable.rules.duration_minutes,
+            ends_at=ends[starts_at],
+            location=places(location_id),
+            instructors=sorted(map(people, instructor_ids), key=_by_name)
+            if len(instructor_ids) > 1
+            else [people(instructor_ids[0])],
+            duration_minutes=duration,
         )
-        for (starts_at, location_id), group in grouped.items()
+        for (starts_at, location_id), instructor_ids in grouped.items()
     ]
     views += [
         SlotView(
             starts_at=zones.to_datetime(seats.starts_at),
             ends_at=zones.to_datetime(seats.ends_at),
-            location=timetable.place(seats.location_id),
-            instructors=[timetable.person(seats.instructor_id)],
+            location=places(seats.location_id),
+            instructors=[people(seats.instructor_id)],
             duration_minutes=(seats.ends_at - seats.starts_at) // zones.MINUTE,
             session_id=seats.session_id,
             seats_left=seats.left,
@@ -341,3 +348,19 @@ def _views(timetable: Timetable, free: Iterable[Slot], classes: Iterable[Seats])
         for seats in classes
     ]
     return sorted(views, key=lambda view: (view.starts_at, view.location.name if view.location else ""))
+
+
+def _once(find: Callable[[K], V]) -> Callable[[K], V]:
+    """Make each summary once: hundreds of times name a few people and places."""
+    known: dict[K, V] = {}
+
+    def found(key: K) -> V:
+        if key not in known:
+            known[key] = find(key)
+        return known[key]
+
+    return found
+
+
+def _by_name(person: PersonSummary) -> tuple[str, uuid.UUID]:
+    return person.name, person.id

@@ -1,22 +1,23 @@
 """What is booked, read for the slot engine: blocked time, seats, and the student's own lessons.
 
-One set-based read per table, however many instructors and types are asked about.
+One round trip, however many instructors and types are asked about, and one more for the student's own lessons.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings.sight import as_the_school, seeing_everything
 from coursecove.bookings.timetable import LONGEST_BUFFER, LONGEST_LESSON, Timetable
+from coursecove.db.together import read, tuples
 from coursecove.scheduling.intervals import Interval
 from coursecove.scheduling.rules import Booked, Seats
 
@@ -42,33 +43,60 @@ from sessions
 # A private lesson that exists because of a hold alone is in nobody's way when the hold has run out.
 _IN_THE_WAY = "(held_until is null or scheduled_by_id is not null or held_until > statement_timestamp())"
 _BOUNDS = f"""
-  and starts_at >= :earliest and starts_at < :latest and blocked_until > :from
-  and cancelled_at is null and {_IN_THE_WAY} and not id = any(cast(:ignoring as uuid[]))
+  and starts_at >= %(earliest)s and starts_at < %(latest)s and blocked_until > %(from)s
+  and cancelled_at is null and {_IN_THE_WAY} and not id = any(%(ignoring)s::uuid[])
 """
-_SESSIONS = text(f"{_COLUMNS} where instructor_id = any(:instructor_ids) {_BOUNDS}")
-_SESSIONS_AND_ROOMS = text(f"""
-{_COLUMNS} where instructor_id = any(:instructor_ids) {_BOUNDS}
+_SESSIONS = f"{_COLUMNS} where instructor_id = any(%(instructor_ids)s) {_BOUNDS}"
+_SESSIONS_AND_ROOMS = f"""
+{_SESSIONS}
 union all
-{_COLUMNS} where room_id = any(:room_ids) and not instructor_id = any(:instructor_ids) {_BOUNDS}
-""")
-_CLASSES = text("""
+{_COLUMNS} where room_id = any(%(room_ids)s) and not instructor_id = any(%(instructor_ids)s) {_BOUNDS}
+"""
+_CLASSES = """
 select id, appointment_type_id, instructor_id, location_id, floor(extract(epoch from starts_at))::bigint,
        floor(extract(epoch from ends_at))::bigint, capacity - seats_taken,
        held_until <= statement_timestamp()
 from sessions
-where appointment_type_id = any(:type_ids) and starts_at >= :from and starts_at < :until
-  and cancelled_at is null and not id = any(cast(:ignoring as uuid[]))
-""")
-_STUDENTS = text("""
+where appointment_type_id = any(%(type_ids)s)
+  and starts_at >= %(classes_from)s and starts_at < %(classes_until)s
+  and cancelled_at is null and not id = any(%(ignoring)s::uuid[])
+"""
+_STUDENTS = """
 select floor(extract(epoch from bookings.starts_at))::bigint,
        ceil(extract(epoch from bookings.ends_at))::bigint, sessions.appointment_type_id
 from bookings
 join sessions on sessions.organization_id = bookings.organization_id and sessions.id = bookings.session_id
-where bookings.student_id = :student_id and bookings.starts_at >= :earliest and bookings.starts_at < :latest
-  and bookings.ends_at > :from and bookings.cancelled_at is null
+where bookings.student_id = %(student_id)s and bookings.starts_at >= %(earliest)s
+  and bookings.starts_at < %(latest)s and bookings.ends_at > %(from)s and bookings.cancelled_at is null
   and (bookings.held_until is null or bookings.held_until > statement_timestamp())
-  and not bookings.session_id = any(cast(:ignoring as uuid[]))
-""")
+  and not bookings.session_id = any(%(ignoring)s::uuid[])
+"""
+
+
+class _Session(NamedTuple):
+    instructor_id: uuid.UUID
+    room_id: uuid.UUID | None
+    type_id: uuid.UUID
+    start: int
+    blocked_from: int
+    blocked_until: int
+
+
+class _Class(NamedTuple):
+    session_id: uuid.UUID
+    type_id: uuid.UUID
+    instructor_id: uuid.UUID
+    location_id: uuid.UUID | None
+    start: int
+    end: int
+    left: int
+    stale: bool | None
+
+
+class _OwnLesson(NamedTuple):
+    start: int
+    end: int
+    type_id: uuid.UUID
 
 
 # Seats that count as taken, although what they are kept for has run out and nobody waits for them.
@@ -113,16 +141,31 @@ async def taken_of_many(
         "latest": until + timedelta(seconds=after) + (_AROUND_A_WEEK if limited else LONGEST_BUFFER),
         "ignoring": list(question.ignored),
     }
-    instructors, rooms, starts, of_type = await _read_sessions(session, timetables, bounds)
+    teachers = {schedule.instructor_id for timetable in timetables for schedule in timetable.schedules}
+    room_ids = set[uuid.UUID]().union(*(timetable.room_ids for timetable in timetables))
+    seats_of = {t.question.type.id: t for t in timetables if t.question.wants_a_seat}
+    sessions, of_classes = await read(
+        session,
+        tuples(
+            _SESSIONS_AND_ROOMS if room_ids else _SESSIONS,
+            _Session,
+            instructor_ids=list(teachers),
+            room_ids=list(room_ids),
+            **bounds,
+        ),
+        tuples(_CLASSES, _Class, type_ids=list(seats_of), classes_from=from_, classes_until=until),
+    )
+    instructors, rooms, starts, of_type = _by_resource(sessions, teachers, room_ids)
+    classes = _by_type(of_classes, seats_of, await _given_up(session, of_classes))
     student: list[Interval] = []
     of_student: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
     if question.student_id is not None:
+        own = tuples(_STUDENTS, _OwnLesson, student_id=question.student_id, **bounds)
         async with seeing_everything(session):
-            rows = await session.execute(_STUDENTS, {"student_id": question.student_id, **bounds})
-        for start, end, type_id in rows:
+            [lessons] = await read(session, own)
+        for start, end, type_id in lessons:
             student.append((start, end))
             of_student[type_id].append(start)
-    classes = await _read_classes(session, timetables, from_=from_, until=until)
     return [
         Taken(
             Booked(
@@ -139,8 +182,8 @@ async def taken_of_many(
     ]
 
 
-async def _read_sessions(
-    session: AsyncSession, timetables: Sequence[Timetable], bounds: dict[str, Any]
+def _by_resource(
+    sessions: Sequence[_Session], teachers: Collection[uuid.UUID], room_ids: Collection[uuid.UUID]
 ) -> tuple[
     dict[uuid.UUID, list[Interval]],
     dict[uuid.UUID, list[Interval]],
@@ -153,45 +196,29 @@ async def _read_sessions(
     starts: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
     of_type: defaultdict[uuid.UUID, defaultdict[uuid.UUID, list[int]]]
     of_type = defaultdict(lambda: defaultdict(list))
-    teachers = {schedule.instructor_id for timetable in timetables for schedule in timetable.schedules}
-    if teachers:
-        room_ids = set[uuid.UUID]().union(*(timetable.room_ids for timetable in timetables))
-        asked = {"instructor_ids": list(teachers), **bounds}
-        rows = await (
-            session.execute(_SESSIONS_AND_ROOMS, {"room_ids": list(room_ids), **asked})
-            if room_ids
-            else session.execute(_SESSIONS, asked)
-        )
-        for instructor_id, room_id, type_id, start, blocked_from, blocked_until in rows:
-            if instructor_id in teachers:
-                instructors[instructor_id].append((blocked_from, blocked_until))
-                starts[instructor_id].append(start)
-                of_type[type_id][instructor_id].append(start)
-            if room_id in room_ids:
-                rooms[room_id].append((blocked_from, blocked_until))
+    for instructor_id, room_id, type_id, start, blocked_from, blocked_until in sessions:
+        if instructor_id in teachers:
+            instructors[instructor_id].append((blocked_from, blocked_until))
+            starts[instructor_id].append(start)
+            of_type[type_id][instructor_id].append(start)
+        if room_id is not None and room_id in room_ids:
+            rooms[room_id].append((blocked_from, blocked_until))
     return dict(instructors), dict(rooms), dict(starts), {id_: dict(by) for id_, by in of_type.items()}
 
 
-async def _read_classes(
-    session: AsyncSession, timetables: Sequence[Timetable], *, from_: datetime, until: datetime
-) -> dict[uuid.UUID, list[Seats]]:
-    seats_of = {t.question.type.id: t for t in timetables if t.question.wants_a_seat}
-    found: defaultdict[uuid.UUID, list[Seats]] = defaultdict(list)
-    if not seats_of:
+async def _given_up(session: AsyncSession, classes: Sequence[_Class]) -> dict[uuid.UUID, int]:
+    stale = [row.session_id for row in classes if row.stale]
+    if not stale:
         return {}
-    question = timetables[0].question
-    asked = {
-        "type_ids": list(seats_of),
-        "from": from_,
-        "until": until,
-        "ignoring": list(question.ignored),
-    }
-    rows = (await session.execute(_CLASSES, asked)).all()
-    given_up: dict[uuid.UUID, int] = {}
-    if stale := [row[0] for row in rows if row[-1]]:
-        async with as_the_school(session):
-            given_up = dict((await session.execute(_GIVEN_UP, {"session_ids": stale})).all())
-    for id_, type_id, instructor_id, location_id, start, end, left, _stale in rows:
+    async with as_the_school(session):
+        return dict((await session.execute(_GIVEN_UP, {"session_ids": stale})).all())
+
+
+def _by_type(
+    classes: Sequence[_Class], seats_of: Mapping[uuid.UUID, Timetable], given_up: Mapping[uuid.UUID, int]
+) -> dict[uuid.UUID, list[Seats]]:
+    found: defaultdict[uuid.UUID, list[Seats]] = defaultdict(list)
+    for id_, type_id, instructor_id, location_id, start, end, left, _stale in classes:
         timetable = seats_of[type_id]
         asked_for = timetable.question
         instructor = timetable.instructors.get(instructor_id)

@@ -1,8 +1,8 @@
 """What the slot engine needs to know, read from the database.
 
-One set-based read per table, however many instructors and types are asked
-about: who teaches, their hours and what differs from them, the places with
-their rooms and closed days.  What is booked is in `occupancy`; the engine
+One round trip, however many instructors and types are asked about: who
+teaches, their hours and what differs from them, the places with their rooms
+and closed days.  What is booked is in `occupancy`; the engine
 (`scheduling.slots`) does the rest without I/O.
 """
 
@@ -17,13 +17,15 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.appointments import service as appointments
+from coursecove.appointments import reading as catalogue
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView, RoomView
 from coursecove.bookings.schemas import PersonSummary, PlaceSummary
-from coursecove.scheduling import service as scheduling
+from coursecove.db.together import read
+from coursecove.scheduling import reading as hours
 from coursecove.scheduling import zones
 from coursecove.scheduling.rules import Closure, Hours, Place, Room, Rules, Schedule, Window
 from coursecove.scheduling.schemas import ClosedDays, DayWindowView, Exceptions, OpeningWindowView, WindowView
+from coursecove.tenants import reading as about_school
 from coursecove.tenants import service as tenants
 from coursecove.tenants.schemas import InstructorView
 
@@ -254,21 +256,38 @@ async def _facts(
         for location_id in question.type.location_ids
     }
     teachers = sorted({member_id for question in free_hours for member_id in _teachers(question)})
-    school = await tenants.get_organization(session) if asked else None
-    locations = await appointments.list_locations(session, include_archived=True) if asked else []
-    rooms: defaultdict[uuid.UUID, list[RoomView]] = defaultdict(list)
-    for room in await appointments.list_rooms(session, location_ids=in_person) if in_person else ():
-        rooms[room.location_id].append(room)
+    if not asked:
+        return _Facts("UTC", 0, {}, {}, {}, {}, (), {}, {})
+    bounds = {"from_": from_, "until": until}
+    of_places, of_teachers = list(in_person), list(teachers)
+    schools, people, places, rooms, windows, overridden, away, closures, opening = await read(
+        session,
+        about_school.school(),
+        about_school.teachers(),
+        catalogue.locations(),
+        catalogue.rooms_of_locations(of_places),
+        hours.windows(of_teachers),
+        hours.overrides(of_teachers, **bounds),
+        hours.time_off(of_teachers, **bounds),
+        hours.closures(**bounds),
+        hours.opening_hours(of_places),
+    )
+    school = about_school.school_view(schools)
+    # Somebody who began to teach just now has a profile to be made first.
+    instructors = about_school.teacher_views(people) or await tenants.list_instructors(session)
+    rooms_of: defaultdict[uuid.UUID, list[RoomView]] = defaultdict(list)
+    for room in rooms:
+        rooms_of[room.location_id].append(room)
     return _Facts(
-        school_zone=school.time_zone if school else "UTC",
-        travel_minutes=school.default_travel_minutes if school else 0,
-        instructors={view.id: view for view in await tenants.list_instructors(session)} if asked else {},
-        locations={place.id: place for place in locations},
-        hours=await scheduling.hours_of_many(session, teachers),
-        exceptions=await scheduling.exceptions_of_many(session, teachers, from_=from_, until=until),
-        closed=await scheduling.closed_days(session, from_=from_, until=until) if teachers else (),
-        opens=await scheduling.opening_hours_of_many(session, in_person),
-        rooms=rooms,
+        school_zone=school.time_zone,
+        travel_minutes=school.default_travel_minutes,
+        instructors={view.id: view for view in instructors},
+        locations={place.id: place for place in places},
+        hours=hours.weeks(windows),
+        exceptions=hours.exceptions(overridden, away),
+        closed=hours.closed_days(closures, **bounds) if teachers else (),
+        opens=hours.open_weeks(opening),
+        rooms=rooms_of,
     )
 
 

@@ -8,6 +8,8 @@ then run what was registered with :func:`after_commit`.
 
 from __future__ import annotations
 
+import asyncio
+import select
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,9 +17,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from sqlalchemy import event, text
+from psycopg import sql
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -31,11 +35,14 @@ from coursecove.config import Settings
 log = structlog.get_logger("coursecove.db")
 
 AfterCommit = Callable[[], Awaitable[None]]
-_SET_SCOPE = text(
-    "select set_config('app.organization_id', :organization_id, true), "
-    "set_config('app.clerk_user_id', :clerk_user_id, true), "
-    "set_config('app.member_id', :member_id, true), "
-    "set_config('app.member_role', :member_role, true)"
+# For this transaction only (third argument true): a pooled connection that is
+# handed on carries nothing of the last tenant or person.  What is not known is
+# set to the empty string on purpose: no tenant, no rows.
+_SET_SCOPE = (
+    "select set_config('app.organization_id', {organization_id}, true), "
+    "set_config('app.clerk_user_id', {clerk_user_id}, true), "
+    "set_config('app.member_id', {member_id}, true), "
+    "set_config('app.member_role', {member_role}, true)"
 )
 
 
@@ -64,20 +71,29 @@ class ScopedSession(Session):
 
 @event.listens_for(ScopedSession, "after_begin")
 def _enter_scope(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    # Set for this transaction only (third argument true): a pooled connection
-    # that is handed on carries nothing of the last tenant or person.  What is
-    # not known is set to the empty string on purpose: no tenant, no rows.
+    # BEGIN and the settings travel in one message: a round trip of its own for
+    # each was a fifth of a small request.
+    if not connection.in_nested_transaction():
+        connection.exec_driver_sql(
+            f"begin; {scope_statement(session)}", execution_options={"no_parameters": True}
+        )
+
+
+def scope_statement(session: Session) -> str:
+    """Return the statement that enters a session's organization and person for one transaction."""
     organization_id = session.info.get("organization_id")
     acting: Acting = session.info.get("acting", NOBODY)
-    connection.execute(
-        _SET_SCOPE,
-        {
-            "organization_id": str(organization_id) if organization_id else "",
-            "clerk_user_id": acting.clerk_user_id,
-            "member_id": acting.member_id,
-            "member_role": acting.role,
-        },
-    )
+    values = {
+        "organization_id": str(organization_id) if organization_id else "",
+        "clerk_user_id": acting.clerk_user_id,
+        "member_id": acting.member_id,
+        "member_role": acting.role,
+    }
+    scope = _SET_SCOPE.format(**{name: sql.quote(value) for name, value in values.items()})
+    limits: dict[str, str] = session.info.get("limits", {})
+    quoted = [(sql.quote(name), sql.quote(value)) for name, value in limits.items()]
+    further = [f"set_config({name}, {value}, true)" for name, value in quoted]
+    return ", ".join([scope, *further])
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -86,15 +102,14 @@ def sqlalchemy_url(url: str) -> str:
 
 
 def _engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         sqlalchemy_url(url),
+        # The driver begins nothing by itself: every transaction begins above.
+        isolation_level="AUTOCOMMIT",
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
         pool_recycle=1800,
-        # A restarted Postgres leaves dead connections in the pool; asking first
-        # costs one empty round trip and saves a person an error page.
-        pool_pre_ping=True,
         # What a failed statement was about is personal data; logs get the statement.
         hide_parameters=True,
         connect_args={
@@ -105,6 +120,22 @@ def _engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
             "connect_timeout": 5,
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_a_closed_connection)
+    return engine
+
+
+def _refuse_a_closed_connection(dbapi_connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
+    """Make the pool take another connection when the server has closed this one.
+
+    A restarted Postgres leaves dead connections in the pool and would cost a
+    person an error page each.  It says goodbye, so looking for something to
+    read is enough and takes microseconds; asking it took a round trip.
+    """
+    server = dbapi_connection.driver_connection.pgconn
+    goodbye = select.poll()
+    goodbye.register(server.socket, select.POLLIN)
+    if goodbye.poll(0):
+        raise DisconnectionError("the server has closed this connection")
 
 
 class Database:
@@ -142,9 +173,12 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def platform_scope(self) -> AsyncIterator[AsyncSession]:
-        """Open a unit of work before or above any tenant, as the platform role."""
-        async with self._unit(self._platform_sessions, None) as session:
+    async def platform_scope(self, *, limits: dict[str, str] | None = None) -> AsyncIterator[AsyncSession]:
+        """Open a unit of work before or above any tenant, as the platform role.
+
+        ``limits`` are settings of the server for this transaction, ``statement_timeout`` for one.
+        """
+        async with self._unit(self._platform_sessions, None, limits=limits) as session:
             yield session
 
     @asynccontextmanager
@@ -162,6 +196,7 @@ class Database:
         sessions: async_sessionmaker[AsyncSession],
         organization_id: uuid.UUID | None,
         acting: Acting = NOBODY,
+        limits: dict[str, str] | None = None,
     ) -> AsyncIterator[AsyncSession]:
         waiting: list[AfterCommit] = []
         info = {
@@ -169,17 +204,22 @@ class Database:
             "organization_id": organization_id,
             "acting": acting,
             "after_commit": waiting,
+            "limits": limits or {},
         }
-        async with sessions(info=info) as session:
-            try:
-                yield session
+        session = sessions(info=info)
+        try:
+            yield session
+            # A unit of work that only looked (db/together.py) has nothing to end.
+            if session.in_transaction():
                 await session.commit()
-            except BaseException:
-                # The error page names the member who is signed in; a rollback
-                # expires whatever is still attached, so nothing is.
-                session.expunge_all()
-                await _roll_back(session)
-                raise
+        except BaseException:
+            # The error page names the member who is signed in; a rollback
+            # expires whatever is still attached, so nothing is.
+            session.expunge_all()
+            await _roll_back(session)
+            raise
+        finally:
+            await _close(session)
         for callback in waiting:
             # The work is durable already.  A failed wake-up must not tell the
             # person that it is not; the sweep sends again what was missed.
@@ -192,6 +232,14 @@ class Database:
         """Return every connection; call it once when the loop ends."""
         await self._app.dispose()
         await self._platform.dispose()
+
+
+async def _close(session: AsyncSession) -> None:
+    if session.in_transaction():
+        # Whoever is cancelled meanwhile leaves no connection behind.
+        await asyncio.shield(asyncio.create_task(session.close()))
+    else:
+        session.sync_session.close()
 
 
 async def _roll_back(session: AsyncSession) -> None:

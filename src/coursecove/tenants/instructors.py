@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import organization_of
+from coursecove.db.together import read
 from coursecove.errors import Invalid, NotFound
 from coursecove.events import track
 from coursecove.i18n import _
@@ -19,24 +20,10 @@ from coursecove.tenants import queries
 from coursecove.tenants.languages import is_language
 from coursecove.tenants.models import InstructorProfile, Member
 from coursecove.tenants.organizations import check_time_zone, get_organization
-from coursecove.tenants.pictures import forget_unused_pictures, picture_url, save_picture
+from coursecove.tenants.pictures import forget_unused_pictures, save_picture
+from coursecove.tenants.reading import instructor_view, teacher_views, teachers
 from coursecove.tenants.schemas import InstructorProfileUpdate, InstructorView
 from coursecove.text import is_storable, slugify
-
-
-def _instructor_view(member: Member, profile: InstructorProfile) -> InstructorView:
-    return InstructorView(
-        id=member.id,
-        slug=profile.slug,
-        name=member.name,
-        bio=profile.bio,
-        time_zone=profile.time_zone,
-        image_url=picture_url(profile.picture_id) or member.image_url,
-        meeting_url=profile.meeting_url,
-        languages=list(profile.languages),
-        day_limit=profile.day_limit,
-        week_limit=profile.week_limit,
-    )
 
 
 async def ensure_instructor_profile(session: AsyncSession, member: Member) -> InstructorProfile:
@@ -66,7 +53,7 @@ async def ensure_instructor_profile(session: AsyncSession, member: Member) -> In
 async def _views(session: AsyncSession, statement: Any) -> list[InstructorView]:
     found = (await session.execute(statement)).all()
     return [
-        _instructor_view(member, profile or await ensure_instructor_profile(session, member))
+        instructor_view(member, profile or await ensure_instructor_profile(session, member))
         for member, profile in found
     ]
 
@@ -83,6 +70,11 @@ async def instructors_by_id(
     session: AsyncSession, member_ids: Iterable[uuid.UUID], *, include_deactivated: bool = False
 ) -> dict[uuid.UUID, InstructorView]:
     """Return those of ``member_ids`` who teach here now, by name."""
+    if not include_deactivated:
+        [found] = await read(session, teachers(set(member_ids)))
+        known = teacher_views(found)
+        if known is not None:
+            return {view.id: view for view in known}
     statement = queries.instructors(include_deactivated=include_deactivated)
     views = await _views(session, statement.where(Member.id.in_(set(member_ids))))
     return {view.id: view for view in views}
@@ -122,7 +114,7 @@ async def update_instructor_profile(
             changed[name] = {"from": getattr(profile, name), "to": value}
             setattr(profile, name, value)
     await _note(session, member_id, changed, by=by)
-    return _instructor_view(member, profile)
+    return instructor_view(member, profile)
 
 
 async def set_photo(
@@ -136,7 +128,7 @@ async def set_photo(
         photo = {"from": before and before.hex, "to": picture_id.hex}
         await _note(session, member_id, {"photo": photo}, by=by)
         await forget_unused_pictures(session)
-    return _instructor_view(member, profile)
+    return instructor_view(member, profile)
 
 
 async def remove_photo(session: AsyncSession, member_id: uuid.UUID, *, by: Member) -> InstructorView:
@@ -147,7 +139,7 @@ async def remove_photo(session: AsyncSession, member_id: uuid.UUID, *, by: Membe
         profile.picture_id = None
         await _note(session, member_id, {"photo": photo}, by=by)
         await forget_unused_pictures(session)
-    return _instructor_view(member, profile)
+    return instructor_view(member, profile)
 
 
 async def _teacher(session: AsyncSession, member_id: uuid.UUID) -> tuple[Member, InstructorProfile]:

@@ -71,7 +71,12 @@ class Member(Identified, Base):
     @property
     def name(self) -> str:
         """The name to show; the address when no name is known."""
-        return f"{self.given_name} {self.family_name}".strip() or self.email or "Unnamed person"
+        return self.name_of(self.given_name, self.family_name, self.email)
+
+    @staticmethod
+    def name_of(given_name: str, family_name: str, email: str | None) -> str:
+        """Return the name to show of somebody."""
+        return f"{given_name} {family_name}".strip() or email or "Unnamed person"
 
 
 class InstructorProfile(OrganizationKey, Base):

@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import CursorResult, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove.db.together import send, send_alone
 from coursecove.webhooks.inbox import Outcome
 
 MAX_ATTEMPTS = 8
@@ -60,16 +61,18 @@ class LeaseLost(Exception):
     """The row is not ours any more: the lease expired and another attempt took it."""
 
 
-_INSERT = text("""
+# A message of its own (db/together.py): one round trip and one commit make it durable.
+_INSERT = """
 insert into webhook_events
   (source, message_id, event_type, entity_id, entity_version, headers, body, error, path,
    status, attempts, lease_token, lease_expires_at)
 values
-  (:source, :message_id, :event_type, :entity_id, :entity_version, cast(:headers as jsonb), :body, :error,
-   'fast', :status, :attempts, :token, now() + make_interval(secs => :lease_seconds))
+  (%(source)s, %(message_id)s, %(event_type)s, %(entity_id)s, %(entity_version)s, %(headers)s::jsonb,
+   %(body)s, %(error)s, 'fast', %(status)s, %(attempts)s, %(token)s::uuid,
+   now() + make_interval(secs => %(lease_seconds)s))
 on conflict (source, message_id) do nothing
 returning message_id
-""")
+"""
 
 _CLAIM = text("""
 update webhook_events
@@ -90,13 +93,14 @@ select exists (
 )
 """)
 
-_COMPLETE = text("""
+_COMPLETE = """
 update webhook_events
-set status = 'completed', outcome = :outcome, processed_at = clock_timestamp(), processing_ms = :milliseconds,
-    error = null, waiting_for = null, waiting_since = null, next_attempt_at = null,
-    lease_token = null, lease_expires_at = null, updated_at = now()
-where source = :source and message_id = :message_id and lease_token = :token
-""")
+set status = 'completed', outcome = %(outcome)s, processed_at = clock_timestamp(),
+    processing_ms = %(milliseconds)s, error = null, waiting_for = null, waiting_since = null,
+    next_attempt_at = null, lease_token = null, lease_expires_at = null, updated_at = now()
+where source = %(source)s and message_id = %(message_id)s and lease_token = %(token)s
+returning message_id
+"""
 
 # Waiting is an answer, not a failed attempt.
 _WAIT = text("""
@@ -127,11 +131,11 @@ where source = :source and message_id = :message_id and lease_token = :token
 returning status
 """)
 
-_WAKE = text("""
+_WAKE = """
 update webhook_events set next_attempt_at = now(), woken_at = null, updated_at = now()
-where waiting_for = :key and status = 'pending'
+where waiting_for = %(key)s and status = 'pending'
 returning source, message_id
-""")
+"""
 
 _BURY = text("""
 update webhook_events
@@ -170,7 +174,8 @@ async def receive(session: AsyncSession, message: Received) -> Lease | None:
     """
     failed = message.error is not None
     token = uuid.uuid4()
-    inserted = await session.scalar(
+    [inserted] = await send_alone(
+        session,
         _INSERT,
         {
             "source": message.source,
@@ -187,7 +192,7 @@ async def receive(session: AsyncSession, message: Received) -> Lease | None:
             "lease_seconds": None if failed else FAST_LEASE_SECONDS,
         },
     )
-    if inserted is None:
+    if not inserted:
         return None
     return Lease(message.source, message.message_id, token, message.event_type, message.body, "fast")
 
@@ -217,7 +222,19 @@ async def is_due(session: AsyncSession, source: str, message_id: str) -> bool:
 
 async def complete(session: AsyncSession, lease: Lease, outcome: Outcome, *, milliseconds: int) -> None:
     """Write the final status, in the handler's transaction; raises :class:`LeaseLost`."""
-    await _write(session, _COMPLETE, lease, outcome=str(outcome), milliseconds=milliseconds)
+    [done] = await send(
+        session,
+        _COMPLETE,
+        {
+            "source": lease.source,
+            "message_id": lease.message_id,
+            "token": lease.token,
+            "outcome": str(outcome),
+            "milliseconds": milliseconds,
+        },
+    )
+    if not done:
+        raise LeaseLost(lease.message_id)
 
 
 async def wait(session: AsyncSession, lease: Lease, key: str, *, milliseconds: int) -> str:
@@ -272,7 +289,8 @@ async def release(
 
 async def wake(session: AsyncSession, key: str) -> list[tuple[str, str]]:
     """Make every row that waits for ``key`` due now; return which.  Needs the lock of that entity."""
-    return [(row.source, row.message_id) for row in await session.execute(_WAKE, {"key": key})]
+    [woken] = await send(session, _WAKE, {"key": key})
+    return [(source, message_id) for source, message_id in woken]
 
 
 async def bury(session: AsyncSession) -> list[tuple[str, str, str]]:

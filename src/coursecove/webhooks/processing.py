@@ -35,6 +35,11 @@ class Limits:
     statement_ms: int
     lock_ms: int
 
+    @property
+    def on_the_server(self) -> dict[str, str]:
+        """The settings that make the server keep them."""
+        return {"statement_timeout": f"{self.statement_ms}ms", "lock_timeout": f"{self.lock_ms}ms"}
+
 
 # Kept by the server as well as here: a request must answer within half a second.
 FAST = Limits(seconds=0.4, statement_ms=350, lock_ms=200)
@@ -96,10 +101,6 @@ def _envelope(body: bytes) -> _Envelope:
         raise Unreadable(f"The message is not an event: {error}") from error
 
 
-_SET_LIMITS = text(
-    "select set_config('statement_timeout', :statement_timeout, true), "
-    "set_config('lock_timeout', :lock_timeout, true)"
-)
 _STATE = text(
     "select status, outcome, waiting_for from webhook_events "
     "where source = :source and message_id = :message_id"
@@ -112,8 +113,11 @@ async def attempt(database: Database, lease: Lease, limits: Limits, *, started: 
     ``started`` is the ``time.monotonic()`` reading from which the work counts.
     """
     try:
-        async with asyncio.timeout(limits.seconds), database.platform_scope() as session:
-            result = await _process(session, lease, limits, started=started)
+        async with (
+            asyncio.timeout(limits.seconds),
+            database.platform_scope(limits=limits.on_the_server) as session,
+        ):
+            result = await _process(session, lease, started=started)
     except Exception as error:
         result = await give_back(database, lease, error, started=started)
     _log(lease, result, started)
@@ -144,11 +148,7 @@ async def give_back(database: Database, lease: Lease, error: Exception, *, start
     return Result(status, reason=reason)
 
 
-async def _process(session: AsyncSession, lease: Lease, limits: Limits, *, started: float) -> Result:
-    await session.execute(
-        _SET_LIMITS,
-        {"statement_timeout": f"{limits.statement_ms}ms", "lock_timeout": f"{limits.lock_ms}ms"},
-    )
+async def _process(session: AsyncSession, lease: Lease, *, started: float) -> Result:
     handler = find_handler(lease.event_type)
     if handler is None:
         answer: Outcome | WaitFor = Outcome.IGNORED

@@ -7,7 +7,10 @@ import hashlib
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_LOCK = text("select pg_advisory_xact_lock(key) from unnest(cast(:keys as bigint[])) as key")
+from coursecove.db.together import send
+
+#: Takes the locks whose keys :func:`lock_keys` gave; first in a message, it holds for the rest of it.
+LOCK = "select pg_advisory_xact_lock(key) from unnest(%(keys)s::bigint[]) as key"
 _BURIED = text("""
 select exists (
   select 1 from identity_tombstones
@@ -25,11 +28,15 @@ async def lock(session: AsyncSession, *names: str) -> None:
     before schools whatever order they are named in, so two events cannot
     deadlock; a transaction that changes both names both in its first call.
     """
-    keys = [
+    await send(session, LOCK, {"keys": lock_keys(*names)})
+
+
+def lock_keys(*names: str) -> list[int]:
+    """Return the keys of :func:`lock` in the order in which they have to be taken."""
+    return [
         int.from_bytes(hashlib.blake2b(f"clerk:{name}".encode(), digest_size=8).digest(), signed=True)
         for name in sorted(names, reverse=True)
     ]
-    await session.execute(_LOCK, {"keys": keys})
 
 
 async def is_buried(session: AsyncSession, **ids: str) -> bool:

@@ -5,31 +5,37 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.tenants.inbound.entities import bury, is_buried, lock
+from coursecove.db.together import send
+from coursecove.tenants.inbound.entities import LOCK, bury, lock, lock_keys
 from coursecove.tenants.inbound.shapes import UserData, plain
 from coursecove.webhooks.inbox import Outcome
 from coursecove.webhooks.wakeups import arrived
 
-_UPSERT = text("""
-insert into users (clerk_id, email, given_name, family_name, image_url, version)
-values (:clerk_id, :email, :given_name, :family_name, :image_url, :version)
-on conflict (clerk_id) do update
-set email = excluded.email, given_name = excluded.given_name, family_name = excluded.family_name,
-    image_url = excluded.image_url, version = excluded.version, updated_at = now()
-where users.version < excluded.version or (users.version = excluded.version and not :created)
-returning id
-""")
-# One person's rows lie in many schools, one school's rows belong to many people:
-# whoever changes several locks them in the order of the primary key first.
-_RENAME_MEMBERS = text("""
-with theirs as materialized (
-  select organization_id, id from members where clerk_user_id = :clerk_id
+# One message: the lock, then, as everybody before has left it, the tombstone, the
+# person and their name in every school.  One person's rows lie in many schools, one
+# school's rows belong to many people: whoever changes several locks them in the order
+# of the primary key first.
+_UPSERT = """
+with written as (
+  insert into users (clerk_id, email, given_name, family_name, image_url, version)
+  select %(clerk_id)s, %(email)s, %(given_name)s, %(family_name)s, %(image_url)s, %(version)s
+  where not exists (select from identity_tombstones where kind = 'user' and clerk_id = %(clerk_id)s)
+  on conflict (clerk_id) do update
+  set email = excluded.email, given_name = excluded.given_name, family_name = excluded.family_name,
+      image_url = excluded.image_url, version = excluded.version, updated_at = now()
+  where users.version < excluded.version or (users.version = excluded.version and not %(created)s)
+  returning id
+), theirs as materialized (
+  select organization_id, id from members
+  where clerk_user_id = %(clerk_id)s and exists (select from written)
   order by organization_id, id for no key update
+), renamed as (
+  update members
+  set email = %(email)s, given_name = %(given_name)s, family_name = %(family_name)s, image_url = %(image_url)s
+  from theirs where members.organization_id = theirs.organization_id and members.id = theirs.id
 )
-update members
-set email = :email, given_name = :given_name, family_name = :family_name, image_url = :image_url
-from theirs where members.organization_id = theirs.organization_id and members.id = theirs.id
-""")
+select id from written
+"""
 _FORGET = text("""
 update users
 set email = null, given_name = '', family_name = '', image_url = null,
@@ -53,20 +59,19 @@ async def apply_user(session: AsyncSession, user: UserData, *, created: bool = F
     same version the other one is the later.
     """
     key = f"user:{user.id}"
-    await lock(session, key)
-    if await is_buried(session, user=user.id):
-        return Outcome.SUPERSEDED
     person = {
+        "keys": lock_keys(key),
         "clerk_id": user.id,
         "email": user.email,
         "given_name": plain(user.first_name, 100),
         "family_name": plain(user.last_name, 100),
         "image_url": user.picture,
+        "version": user.updated_at,
+        "created": created,
     }
-    written = await session.scalar(_UPSERT, {**person, "version": user.updated_at, "created": created})
-    if written is None:
+    _, written = await send(session, f"{LOCK}; {_UPSERT}", person)
+    if not written:
         return Outcome.SUPERSEDED
-    await session.execute(_RENAME_MEMBERS, person)
     await arrived(session, key)
     return Outcome.APPLIED
 

@@ -1,0 +1,177 @@
+"""Several small reads in one round trip, for pages that are asked for all the time.
+
+A room says what it reads as a :class:`Part`: one SQL expression that yields one
+JSON value, and the shape that value has.  :func:`read` sends all parts as one
+statement.  Inside a running transaction they are part of it; otherwise the
+settings of the unit of work and the statement travel as one message, which is a
+transaction of its own, so that nothing has to be begun or ended.
+
+Round trips and the layers above the driver are what a small read costs, not the
+rows: see docs/decisions/0009-reading-together.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+import msgspec
+import psycopg
+from msgspec import Struct, defstruct
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from coursecove.db.session import scope_statement
+
+T = TypeVar("T")
+N = TypeVar("N", bound="NamedTuple")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """One JSON value to read: ``sql`` without outer parentheses, its values, and its shape.
+
+    Values are named in the usual way, ``%(name)s``; parts that are read
+    together share the names, so a name has to mean one thing everywhere.
+    """
+
+    sql: str
+    shape: Any
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def decode(self, answer: str | None) -> T:
+        """Return the value in its shape; lists and objects that have no rows are empty."""
+        found: T = _decoder(self.shape).decode(answer or "null")
+        return found
+
+
+def rows(statement: str, shape: type[T], **values: Any) -> Part[list[T]]:
+    """Return the part that reads every row of ``statement`` as an object of ``shape``."""
+    every = f"select coalesce(json_agg(row_to_json(found)), '[]') from ({statement}) found"  # noqa: S608 - no values
+    shapes: Any = list[shape]  # type: ignore[valid-type] # put together while running
+    return Part(every, shapes, values)
+
+
+def row_of(model: type[Any], *names: str, base: type[Struct] = Struct) -> type[Any]:
+    """Return the shape of a table's row as JSON has it: the columns of ``names``, or all of them.
+
+    Made from the model, so that a column somebody adds is there without anyone remembering.
+    """
+    columns = model.__table__.columns
+    fields = [
+        (column.key, column.type.python_type | None if column.nullable else column.type.python_type)
+        for column in columns
+        if not names or column.key in names
+    ]
+    return defstruct(f"{model.__name__}Row", fields, bases=(base,), kw_only=True)
+
+
+def tuples(statement: str, shape: type[N], **values: Any) -> Part[list[N]]:
+    """Return the part that reads every row of ``statement``, by position, as a named tuple; for many rows."""
+    names = ", ".join(f'"{name}"' for name in shape._fields)
+    listed = f"select coalesce(json_agg(json_build_array({names})), '[]')"
+    every = f"{listed} from ({statement}) found ({names})"
+    shapes: Any = list[shape]  # type: ignore[valid-type] # put together while running
+    return Part(every, shapes, values)
+
+
+@overload
+async def read(session: AsyncSession, first: Part[A], /) -> tuple[A]: ...
+@overload
+async def read(session: AsyncSession, first: Part[A], second: Part[B], /) -> tuple[A, B]: ...
+@overload
+async def read(session: AsyncSession, first: Part[A], second: Part[B], third: Part[C], /) -> tuple[A, B, C]: ...
+@overload
+async def read(session: AsyncSession, *parts: Part[Any]) -> tuple[Any, ...]: ...
+async def read(session: AsyncSession, *parts: Part[Any]) -> tuple[Any, ...]:
+    """Return the values of all parts, as one statement sees them."""
+    statement = "select " + ", ".join(f"({part.sql})::text" for part in parts)
+    values: dict[str, Any] = {}
+    for part in parts:
+        values.update(part.values)
+    if session.new or session.dirty or session.deleted:
+        await session.flush()
+    if session.in_transaction():
+        [[answers]] = await send(session, statement, values)
+    else:
+        [[answers]] = await send_alone(session, statement, values)
+    return tuple(part.decode(answer) for part, answer in zip(parts, answers, strict=True))
+
+
+async def send(
+    session: AsyncSession, statements: str, values: Mapping[str, Any]
+) -> list[list[tuple[Any, ...]]]:
+    """Send several statements of this unit of work as one message; return the rows of each, if it has any.
+
+    Each looks at the data anew, as it would in a message of its own, so a lock
+    that one of them takes holds for the next.
+    """
+    if session.new or session.dirty or session.deleted:
+        await session.flush()
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, psycopg.AsyncConnection)
+    _announce(connection.engine.sync_engine, statements, values)
+    return await _ask(driver, statements, values)
+
+
+async def send_alone(
+    session: AsyncSession, statements: str, values: Mapping[str, Any]
+) -> list[list[tuple[Any, ...]]]:
+    """Send statements as a transaction of their own, inside the session's organization, durable on return.
+
+    Nothing else of the unit of work is part of it, whether that has begun or not.
+    """
+    assert isinstance(session.bind, AsyncEngine)
+    engine = session.bind.sync_engine
+    _announce(engine, statements, values)
+    alone = f"{scope_statement(session.sync_session).replace('%', '%%')}; {statements}"
+    # Straight from the pool: what SQLAlchemy's connection does for a transaction is not needed for one message.
+    return (await greenlet_spawn(_ask_from_pool, engine, alone, values))[1:]
+
+
+def _ask_from_pool(engine: Engine, statements: str, values: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
+    pooled = engine.raw_connection()
+    try:
+        driver = pooled.driver_connection
+        assert isinstance(driver, psycopg.AsyncConnection)
+        return await_only(_ask(driver, statements, values))
+    finally:
+        pooled.close()
+
+
+def _announce(engine: Engine, statements: str, values: Mapping[str, Any]) -> None:
+    # Whoever listens to what is sent (tests that count, an operator's profiler) hears of these too.
+    for heard in engine.dispatch.before_cursor_execute:
+        heard(engine, None, statements, values, None, False)
+
+
+async def _ask(
+    driver: psycopg.AsyncConnection, statements: str, values: Mapping[str, Any]
+) -> list[list[tuple[Any, ...]]]:
+    # Values are put in by the client: only so can a message hold several statements.
+    cursor = psycopg.AsyncClientCursor(driver)
+    try:
+        await cursor.execute(statements, values)
+    except psycopg.Error as error:
+        # As SQLAlchemy would raise it, so that everybody above knows one kind of failure.
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=driver.closed
+        ) from error
+    found: list[list[tuple[Any, ...]]] = []
+    while True:
+        found.append(await cursor.fetchall() if cursor.description else [])
+        if not cursor.nextset():
+            return found
+
+
+@lru_cache(maxsize=64)
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
