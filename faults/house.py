@@ -200,6 +200,11 @@ class Process:
                 preexec_fn=die_with_parent(signal.SIGKILL),
             )
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
         return self._process.poll()
