@@ -42,6 +42,8 @@ ErrorPage = Callable[[CourseCoveError], Awaitable[tuple[int, bytes]]]
 
 _ANY_HOST = ("/health/", "/static/", "/api/webhooks/")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Shown in frames of other sites: they know nobody, whatever cookies a browser sends along.
+_FOR_NOBODY = ("/embed", "/widget.js")
 #: Belongs to every page as the static files do, and costs no more than they.
 _UNCOUNTED = frozenset({"/branding.css"})
 
@@ -141,9 +143,11 @@ class Gateway:
             # Programs and operators are answered in one language, a school's people in theirs.
             i18n.speak(_language_of(facts, origin, organization) if organization else i18n.DEFAULT)
         _refuse_cross_site(scope, facts, origin)
-        identity = await self._authenticator.authenticate(
-            facts, origin=origin, organization_clerk_id=organization.clerk_id if organization else None
-        )
+        identity: SignedIn | SignedOut | Handshake = SignedOut("not-asked")
+        if not _is_for_nobody(path):
+            identity = await self._authenticator.authenticate(
+                facts, origin=origin, organization_clerk_id=organization.clerk_id if organization else None
+            )
         await self._count(
             scope,
             str(organization.id) if organization else "platform",
@@ -205,7 +209,11 @@ class Gateway:
                     # No link followed from here, and no script, tells the next page where one was.
                     headers.append((b"referrer-policy", b"no-referrer"))
                     names.add(b"referrer-policy")
+                framed = state.get("content_policy") == "embed"
                 for name, value in (*_SECURITY_HEADERS, (b"content-security-policy", policy)):
+                    if framed and name == b"x-frame-options":
+                        # It knows no "everybody"; the policy says who may frame it.
+                        continue
                     if name not in names:
                         headers.append((name, value))
                 if b"cache-control" not in names:
@@ -267,7 +275,17 @@ def _content_security_policies(settings: Settings) -> dict[str, bytes]:
         "frame-src https://challenges.cloudflare.com"
     )
     framing = f"{page}; frame-src 'self'"
-    return {"page": page.encode(), "framing": framing.encode(), "sign_in": sign_in.encode()}
+    # Open to frames of every site, and therefore to no script and no form but our own.
+    embed = (
+        "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors *; font-src 'self'; "
+        "img-src 'self' data: https://img.clerk.com; connect-src 'self'; script-src 'self'; style-src 'self'"
+    )
+    policies = {"page": page, "framing": framing, "sign_in": sign_in, "embed": embed}
+    return {name: policy.encode() for name, policy in policies.items()}
+
+
+def _is_for_nobody(path: str) -> bool:
+    return path in _FOR_NOBODY or path.startswith("/embed/")
 
 
 def _refuse_cross_site(scope: HTTPScope, facts: RequestFacts, origin: str) -> None:

@@ -32,6 +32,7 @@ from coursecove.portals.admin.travel import TravelPages
 from coursecove.portals.admin.type_list import TypeListPages
 from coursecove.portals.admin.type_preview import PreviewPages
 from coursecove.portals.admin.type_questions import QuestionPages
+from coursecove.portals.admin.website import website
 
 HANDLERS: list[Any] = [
     overview,
@@ -60,6 +61,7 @@ HANDLERS: list[Any] = [
     TeachingPages,
     PersonHoursPages,
     SchoolPages,
+    website,
     MailTextPages,
     activity,
     ImportPages,

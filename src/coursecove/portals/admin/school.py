@@ -160,6 +160,7 @@ def school_tabs(current: str) -> list[dict[str, Any]]:
         (LOOK.path, _("Look")),
         (POLICIES.path, _("Policies")),
         (f"{PATH}/texts", _("E-mail texts")),
+        (f"{PATH}/website", _("Your website")),
         ("/admin/exports", _("Export")),
     ]
     return [{"label": label, "href": href, "current": href == current} for href, label in tabs]

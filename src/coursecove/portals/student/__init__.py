@@ -7,6 +7,7 @@ from typing import Any
 from coursecove.portals.student.booking import BookingPages
 from coursecove.portals.student.calendar_link import CalendarLinkPages
 from coursecove.portals.student.classes import ClassPages
+from coursecove.portals.student.embedding import embedded_catalogue, embedded_times, widget_script
 from coursecove.portals.student.family import FamilyPages
 from coursecove.portals.student.front import front
 from coursecove.portals.student.lessons import LessonPages
@@ -22,4 +23,7 @@ HANDLERS: list[Any] = [
     FamilyPages,
     SettingsPages,
     CalendarLinkPages,
+    widget_script,
+    embedded_catalogue,
+    embedded_times,
 ]

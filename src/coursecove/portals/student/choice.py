@@ -50,6 +50,10 @@ class Offer:
     moving_session_id: uuid.UUID | None = None
     # When it is so far, of a student's lesson: that is no other time.
     moving_from: datetime | None = None
+    # Where a chosen time is booked, when that is another page than the one that shows the times.
+    booked_at: str | None = None
+    # The site in whose frame the times are shown.
+    framed_by: str | None = None
     # Whom a guardian books for, beside themselves.
     children: tuple[ChildView, ...] = ()
     # The time of this type that is kept for whoever looks: it is not taken from them.
@@ -68,7 +72,10 @@ class Offer:
 
     def address(self, query: Mapping[str, str | None]) -> str:
         """Return the booking page with the parts of ``query`` that are given, and the key that opens it."""
-        return address(self.type.slug, {**query, "key": self.key}, path=self.path)
+        if self.booked_at and query.get("time"):
+            return address(self.type.slug, {**query, "key": self.key}, path=self.booked_at)
+        framed = {"origin": self.framed_by} if self.framed_by else {}
+        return address(self.type.slug, {**query, "key": self.key, **framed}, path=self.path)
 
     @property
     def one_clock(self) -> bool:

@@ -48,21 +48,23 @@ async def next_step(
     *,
     viewer: Member | None,
     preview: Mapping[str, Any] | None = None,
+    frame: Mapping[str, Any] | None = None,
 ) -> Response[Any]:
     """Draw the step that is next: where the student lives, the time, or everything to be confirmed.
 
-    ``preview`` is what a page says of itself on which nothing can be booked.
+    ``preview`` is what a page says of itself on which nothing can be booked, ``frame``
+    what it is drawn in when that is not the student portal.
     """
     if not choice.offer.bookable:
-        return draw(request, choice, "nobody", choice.offer.type.name, preview=preview)
+        return draw(request, choice, "nobody", choice.offer.type.name, preview=preview, frame=frame)
     if not choice.decided_postcode:
-        return draw(request, choice, "postcode", _("Where do you live?"), preview=preview)
+        return draw(request, choice, "postcode", _("Where do you live?"), preview=preview, frame=frame)
     choice = preset(choice)
     if choice.time is not None:
         free = await free_at(session, choice, viewer=viewer)
         if free:
             return confirm(request, choice, free, viewer, preview=preview)
-    return await time_step(request, session, choice, viewer=viewer, preview=preview)
+    return await time_step(request, session, choice, viewer=viewer, preview=preview, frame=frame)
 
 
 async def free_at(session: AsyncSession, choice: Choice, *, viewer: Member | None) -> list[SlotView]:
@@ -227,9 +229,14 @@ def draw(
     preview: Mapping[str, Any] | None = None,
     moving: Mapping[str, Any] | None = None,
     trail: list[dict[str, Any]] | None = None,
+    frame: Mapping[str, Any] | None = None,
     **context: Any,
 ) -> Response[Any]:
-    """Draw one step of the flow; ``moving`` is the lesson that gets another time, ``trail`` leads back."""
+    """Draw one step of the flow; ``moving`` is the lesson that gets another time, ``trail`` leads back.
+
+    In a ``frame`` of another site the page knows nobody, and what is chosen
+    opens a window of its own.
+    """
     offer = choice.offer
     anyone = replace(choice, teacher=None, anyone=True)
     page = page_context(
@@ -243,6 +250,8 @@ def draw(
     query = request.url.query
     here = request.url.path + (f"?{query}" if query and request.method == "GET" else "")
     page["sign_in_href"] = f"/sign-in?return_to={quote(here, safe='/')}"
+    if frame:
+        page.update(viewer=None, clerk=None, flash=[], framed_by=offer.framed_by)
     return render(
         request,
         "student/book.html",
@@ -255,7 +264,10 @@ def draw(
         choice=choice,
         online=offer.type.location_mode == "online",
         minutes=choice.minutes or offer.type.duration_minutes,
-        steps=[] if moving else _steps(choice, step),
+        steps=[] if moving or frame else _steps(choice, step),
+        layout=frame["layout"] if frame else "layouts/public.html",
+        catalogue_href=frame["catalogue_href"] if frame else None,
+        take_attrs={"target": "_blank", "rel": "noopener"} if frame else {},
         moving=moving,
         zone_note=zone_note(choice),
         fields={
