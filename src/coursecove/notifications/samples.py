@@ -10,14 +10,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.appointments import service as appointments
-from coursecove.bookings.schemas import BookingView, PersonSummary, PlaceSummary, TypeSummary
+from coursecove.bookings.schemas import BookingStatus, BookingView, PersonSummary, PlaceSummary, TypeSummary
 from coursecove.i18n import _, speaking
 from coursecove.notifications.mail_texts import MailWords
-from coursecove.notifications.rendering import Content, Kind, Notice, render
+from coursecove.notifications.rendering import Content, Former, Kind, Notice, render
 from coursecove.tenants import service as tenants
 from coursecove.tenants.schemas import OrganizationView
 
 _NOBODY = uuid.UUID(int=0)
+_A_DAY = timedelta(days=1)
+_STATUSES: dict[Kind, BookingStatus] = {
+    "request": "pending",
+    "decline": "declined",
+    "lapse": "cancelled",
+    "cancellation": "cancelled",
+}
 
 
 async def sample_mail(
@@ -39,6 +46,11 @@ async def sample_mail(
             zone=booking.venue_time_zone or organization.time_zone,
             other_zone=None,
             words=words,
+            former=Former(booking.starts_at - _A_DAY, booking.ends_at - _A_DAY)
+            if kind == "change"
+            else Former(),
+            actor_id=booking.instructor.id,
+            actor=booking.instructor.name,
         )
         return render(notice)
 
@@ -48,8 +60,10 @@ async def _booking(session: AsyncSession, organization: OrganizationView, kind: 
     places = await appointments.list_locations(session)
     teachers = await tenants.list_instructors(session)
     lesson = next((one for one in types if one.location_mode == "in_person"), types[0] if types else None)
-    in_person = lesson is None or lesson.location_mode == "in_person"
-    place = places[0] if places and in_person else None
+    if lesson is not None:
+        places = [one for one in places if one.id in lesson.location_ids]
+        teachers = [one for one in teachers if one.id in lesson.instructor_ids] or teachers
+    place = places[0] if places else None
     minutes = lesson.duration_minutes if lesson else 45
     starts_at = _some_afternoon(place.time_zone if place else organization.time_zone)
     now = clock.now()
@@ -58,7 +72,7 @@ async def _booking(session: AsyncSession, organization: OrganizationView, kind: 
         id=_NOBODY,
         session_id=_NOBODY,
         reference="ABCD-1234",
-        status="cancelled" if kind == "cancellation" else "confirmed",
+        status=_STATUSES.get(kind, "confirmed"),
         appointment_type=TypeSummary(
             _NOBODY,
             "sample",
@@ -87,15 +101,15 @@ async def _booking(session: AsyncSession, organization: OrganizationView, kind: 
         price_cents=lesson.price_cents if lesson else None,
         currency=organization.currency,
         booked_at=now,
-        confirmed_at=now,
-        approve_by=None,
-        declined_at=None,
-        lapsed=False,
-        cancelled_at=now if kind == "cancellation" else None,
+        confirmed_at=None if kind in ("request", "decline", "lapse") else now,
+        approve_by=now + _A_DAY if kind == "request" else None,
+        declined_at=now if kind == "decline" else None,
+        lapsed=kind == "lapse",
+        cancelled_at=now if kind in ("cancellation", "lapse") else None,
         cancelled_by=student if kind == "cancellation" else None,
         cancellation_reason=None,
-        cancel_until=starts_at - timedelta(days=1),
-        move_until=starts_at - timedelta(days=1),
+        cancel_until=starts_at - _A_DAY,
+        move_until=starts_at - _A_DAY,
         rescheduled_count=0,
         most_reschedules=None,
         overridden_rules=[],

@@ -142,6 +142,11 @@ _WORDS: dict[str, dict[str, str]] = {
         "confirmation": N_("Confirmation"),
         "cancellation": N_("Cancellation"),
         "reminder": N_("Reminder"),
+        "request": N_("Request"),
+        "approval": N_("Confirmation of a request"),
+        "decline": N_("Request declined"),
+        "lapse": N_("Request lapsed"),
+        "change": N_("Change"),
     },
 }
 _NOTICES = ("_notice_minutes", "approve_within_minutes")
