@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments.models import AppointmentType
@@ -63,7 +64,7 @@ async def last_lessons(
                 Booking.status == "confirmed",
                 Booking.starts_at < before,
             )
-            .distinct(Booking.student_id)
+            .ext(distinct_on(Booking.student_id))
             .order_by(Booking.student_id, Booking.starts_at.desc(), Booking.id)
         )
     ).all()
