@@ -14,15 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeCreate, AppointmentTypeUpdate, AppointmentTypeView
 from coursecove.bookings import availability, service
-from coursecove.bookings.schemas import (
-    BookingCancel,
-    BookingCreate,
-    BookingMove,
-    BookingView,
-    ClassCreate,
-    ClassView,
-    SlotView,
-)
+from coursecove.bookings.class_schemas import ClassCreate, ClassView
+from coursecove.bookings.schemas import BookingCancel, BookingCreate, BookingMove, BookingView, SlotView
 from coursecove.db.session import SYSTEM, Acting, Database
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member

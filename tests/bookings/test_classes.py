@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from coursecove.bookings import service
+from coursecove.bookings.class_schemas import ClassCancel, ClassCreate, ClassView
 from coursecove.bookings.errors import (
     AlreadyCancelled,
     ClassFull,
@@ -18,7 +19,7 @@ from coursecove.bookings.errors import (
     SlotTaken,
     TooLateToCancel,
 )
-from coursecove.bookings.schemas import BookingView, ClassCancel, ClassCreate, ClassView
+from coursecove.bookings.schemas import BookingView
 from coursecove.errors import Forbidden, Invalid, NotFound
 from coursecove.scheduling import service as scheduling
 from coursecove.scheduling.schemas import ClosureCreate

@@ -8,14 +8,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings import service
+from coursecove.bookings.calendar_schemas import HandOver, HandOverChoice, HandOverResult, SubstituteLesson
 from coursecove.bookings.errors import CannotHandOver
-from coursecove.bookings.schemas import (
-    BookingView,
-    HandOver,
-    HandOverChoice,
-    HandOverResult,
-    SubstituteLesson,
-)
+from coursecove.bookings.schemas import BookingView
 from coursecove.errors import Forbidden, Invalid, NotFound
 from coursecove.scheduling import service as scheduling
 from coursecove.scheduling.schemas import TimeOffCreate

@@ -13,16 +13,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings import service
+from coursecove.bookings.class_schemas import ClassCancel, ClassView
 from coursecove.bookings.errors import ClassFull, InClassAlready, OfferEnded, SeatsLeft, StudentBusy
 from coursecove.bookings.expiry import end_waitlists, sweep
-from coursecove.bookings.schemas import (
-    BookingView,
-    ClassCancel,
-    ClassView,
-    WaitlistAccept,
-    WaitlistEntryView,
-    WaitlistJoin,
-)
+from coursecove.bookings.schemas import BookingView, WaitlistAccept, WaitlistEntryView, WaitlistJoin
 from coursecove.errors import Conflict, Forbidden, Invalid, NotFound
 from coursecove.resources import Resources
 from coursecove.tenants import service as tenants

@@ -12,13 +12,9 @@ import pytest
 
 from coursecove.bookings import service as bookings
 from coursecove.bookings.approval import lapse
-from coursecove.bookings.schemas import (
-    BookingDecline,
-    BookingView,
-    ClassCancel,
-    HandOver,
-    HandOverChoice,
-)
+from coursecove.bookings.calendar_schemas import HandOver, HandOverChoice
+from coursecove.bookings.class_schemas import ClassCancel
+from coursecove.bookings.schemas import BookingDecline, BookingView
 from coursecove.tenants import service as tenants
 from coursecove.tenants.schemas import PreferencesUpdate
 from tests.bookings.desk import CLARA, IDA, LEO, MIA, TOMAS, Desk, berlin

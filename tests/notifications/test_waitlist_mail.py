@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import ClassCancel, WaitlistAccept, WaitlistEntryView, WaitlistJoin
+from coursecove.bookings.class_schemas import ClassCancel
+from coursecove.bookings.schemas import WaitlistAccept, WaitlistEntryView, WaitlistJoin
 from tests.bookings.desk import CLARA, LEO, MIA, TOMAS, Desk, berlin
 from tests.notifications.post import Mailroom, PostOffice
 

@@ -42,16 +42,16 @@ def lessons(settings: Settings, musicschool: School) -> dict[str, Put]:
         ).fetchone()
         assert room is not None
 
-        def lesson(hour: int, teacher: str, student: str, name: str, place: str, **more: bool) -> Put:
+        def lesson(hour: int, teacher: str, who: str, name: str, place: str, *, pending: bool = False) -> Put:
             return put(
                 connection,
                 musicschool,
                 at(TUESDAY, hour),
                 teacher=teacher,
-                students=[student],
+                students=[who],
                 type_name=name,
                 location=place,
-                **more,
+                pending=pending,
             )
 
         made = {

@@ -14,8 +14,9 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings import queries
+from coursecove.bookings.calendar_schemas import CalendarEntry, WeekFigures
 from coursecove.bookings.models import Booking, TeachingSession
-from coursecove.bookings.schemas import BookingStatus, CalendarEntry, PersonSummary, SeatView, WeekFigures
+from coursecove.bookings.schemas import BookingStatus, PersonSummary, SeatView
 from coursecove.bookings.timetable import LONGEST_LESSON
 from coursecove.bookings.views import (
     is_online,

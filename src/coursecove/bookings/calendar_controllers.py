@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service
+from coursecove.bookings.calendar_schemas import CalendarList, HandOver, HandOverResult, SubstituteList
 from coursecove.bookings.moments import WindowFrom, WindowUntil, window_in
-from coursecove.bookings.schemas import CalendarList, HandOver, HandOverResult, SubstituteList
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards
 from coursecove.tenants.guards import AnyRequest

@@ -10,8 +10,8 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings import service
+from coursecove.bookings.class_schemas import ClassCancel, ClassCreate, ClassList, ClassView
 from coursecove.bookings.moments import WindowFrom, WindowUntil, window_in
-from coursecove.bookings.schemas import ClassCancel, ClassCreate, ClassList, ClassView
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards
 from coursecove.tenants.guards import AnyRequest

@@ -15,12 +15,12 @@ from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings.acceptance import accept_start
+from coursecove.bookings.class_schemas import ClassConflict, ClassCreate, ClassView
 from coursecove.bookings.classes import classes_by_id
 from coursecove.bookings.errors import BrokenRule, ClassNotScheduled, broken, in_words
 from coursecove.bookings.expiry import around, let_go
 from coursecove.bookings.locks import lock_resources
 from coursecove.bookings.requests import check_place, check_qualified, checked_duration
-from coursecove.bookings.schemas import ClassConflict, ClassCreate, ClassView
 from coursecove.bookings.taking import instructor_is_busy
 from coursecove.db.session import organization_of
 from coursecove.errors import Forbidden, Invalid, NotFound

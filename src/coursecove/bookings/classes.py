@@ -20,10 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock
 from coursecove.bookings import queries
 from coursecove.bookings.cancellation import give_back
+from coursecove.bookings.class_schemas import ClassCancel, ClassView
 from coursecove.bookings.errors import AlreadyCancelled, TooLateToCancel
 from coursecove.bookings.models import TeachingSession
 from coursecove.bookings.rows import lock_seats, lock_sessions
-from coursecove.bookings.schemas import ClassCancel, ClassView, PersonSummary
+from coursecove.bookings.schemas import PersonSummary
 from coursecove.bookings.seats import end_list, waiting_of
 from coursecove.bookings.texts import checked_text
 from coursecove.bookings.views import (

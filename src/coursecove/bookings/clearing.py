@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings.cancellation import cancel
+from coursecove.bookings.class_schemas import ClassCancel
 from coursecove.bookings.classes import cancel_class
 from coursecove.bookings.models import Booking, TeachingSession
-from coursecove.bookings.schemas import BookingCancel, ClassCancel
+from coursecove.bookings.schemas import BookingCancel
 from coursecove.errors import Invalid
 from coursecove.i18n import _
 from coursecove.tenants.models import Member

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from coursecove.bookings.schemas import Alternative, ClassConflict
+from coursecove.bookings.class_schemas import ClassConflict
+from coursecove.bookings.schemas import Alternative
 from coursecove.errors import Conflict, Invalid
 from coursecove.i18n import N_, _
 

@@ -26,13 +26,7 @@ from coursecove.bookings.expiry import around, let_go
 from coursecove.bookings.locks import lock_resources
 from coursecove.bookings.models import Booking, Series
 from coursecove.bookings.requests import Request, checked, checked_instant
-from coursecove.bookings.schemas import (
-    BookingCreate,
-    BookingView,
-    PersonSummary,
-    PlaceSummary,
-    TypeSummary,
-)
+from coursecove.bookings.schemas import BookingCreate, BookingView, PersonSummary, PlaceSummary, TypeSummary
 from coursecove.bookings.series_planning import Judged, Plan, plan_series, wall_clock
 from coursecove.bookings.series_schemas import (
     Occurrence,

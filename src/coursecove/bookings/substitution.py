@@ -15,6 +15,7 @@ from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings.calendar import calendar
+from coursecove.bookings.calendar_schemas import CalendarEntry, HandOver, HandOverResult, SubstituteLesson
 from coursecove.bookings.cancellation import give_back
 from coursecove.bookings.classes import end_class
 from coursecove.bookings.errors import CannotHandOver
@@ -22,13 +23,7 @@ from coursecove.bookings.facts import track_booking
 from coursecove.bookings.locks import lock_resources
 from coursecove.bookings.moving import refusing_constraint
 from coursecove.bookings.rows import lock_seats, lock_sessions
-from coursecove.bookings.schemas import (
-    CalendarEntry,
-    HandOver,
-    HandOverResult,
-    PersonSummary,
-    SubstituteLesson,
-)
+from coursecove.bookings.schemas import PersonSummary
 from coursecove.bookings.texts import checked_text
 from coursecove.bookings.timetable import LONGEST_BUFFER, LONGEST_LESSON
 from coursecove.bookings.views import is_staff_of

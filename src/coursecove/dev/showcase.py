@@ -29,13 +29,8 @@ from coursecove.appointments.schemas import (
 )
 from coursecove.bookings import service as bookings
 from coursecove.bookings.availability import available_slots
-from coursecove.bookings.schemas import (
-    AttendanceUpdate,
-    BookingCreate,
-    BookingView,
-    ClassCreate,
-    NoteCreate,
-)
+from coursecove.bookings.class_schemas import ClassCreate
+from coursecove.bookings.schemas import AttendanceUpdate, BookingCreate, BookingView, NoteCreate
 from coursecove.config import Settings
 from coursecove.db.session import SYSTEM
 from coursecove.dev.showcase_world import SHOWCASES, Booked, ClassTimes, Closed, Show, Showcase

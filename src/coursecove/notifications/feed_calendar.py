@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingView, CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
+from coursecove.bookings.schemas import BookingView
 from coursecove.config import Settings
 from coursecove.i18n import _, speaking
 from coursecove.notifications.calendar_invite import place_line, uid, with_instructor

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView, RoomView
-from coursecove.bookings.schemas import ClassCreate
+from coursecove.bookings.class_schemas import ClassCreate
 from coursecove.errors import Invalid
 from coursecove.formatting import duration, local
 from coursecove.i18n import _, ngettext

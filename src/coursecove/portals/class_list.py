@@ -14,7 +14,7 @@ from coursecove import clock, formatting
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import ClassView
+from coursecove.bookings.class_schemas import ClassView
 from coursecove.i18n import _
 from coursecove.portals.admin.booking_filters import midnight, readable_day
 from coursecove.portals.admin.calendar_words import seats_words

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import AttendanceUpdate, ClassCancel, ClassView, SeatView
+from coursecove.bookings.class_schemas import ClassCancel, ClassView
+from coursecove.bookings.schemas import AttendanceUpdate, SeatView
 from coursecove.errors import NotFound
 from coursecove.formatting import initials
 from coursecove.i18n import N_, _, ngettext

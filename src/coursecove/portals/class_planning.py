@@ -18,8 +18,8 @@ from coursecove import formatting
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings import service as bookings
+from coursecove.bookings.class_schemas import ClassConflict, ClassCreate, ClassView
 from coursecove.bookings.errors import ClassNotScheduled
-from coursecove.bookings.schemas import ClassConflict, ClassCreate, ClassView
 from coursecove.db.session import discard
 from coursecove.errors import Conflict, Invalid, NotFound
 from coursecove.i18n import _, ngettext

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock, formatting
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import HandOver, HandOverChoice, HandOverResult, SubstituteLesson
+from coursecove.bookings.calendar_schemas import HandOver, HandOverChoice, HandOverResult, SubstituteLesson
 from coursecove.errors import Conflict, Invalid
 from coursecove.i18n import _, ngettext
 from coursecove.portals.admin.booking_filters import midnight, readable_day

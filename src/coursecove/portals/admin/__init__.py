@@ -7,7 +7,7 @@ from typing import Any
 from coursecove.portals.admin.absence import AbsencePages
 from coursecove.portals.admin.activity import activity
 from coursecove.portals.admin.appointment_types import TypePages
-from coursecove.portals.admin.booking_changes import AdminBookingChanges, AdminMovePages
+from coursecove.portals.admin.booking_changes import AdminBookingChanges, AdminMovePages, AdminNotePages
 from coursecove.portals.admin.booking_for import StaffBookingPages
 from coursecove.portals.admin.bookings import LessonPages
 from coursecove.portals.admin.calendar import school_calendar
@@ -41,6 +41,7 @@ HANDLERS: list[Any] = [
     LessonPages,
     AdminBookingChanges,
     AdminMovePages,
+    AdminNotePages,
     AdminClassPages,
     AdminClassList,
     AdminPlanPages,

@@ -11,6 +11,7 @@ from coursecove.portals.admin.booking_filters import PATH
 from coursecove.portals.admin.booking_page import booking_context, draw_booking, to_list
 from coursecove.portals.admin.navigation import admin_page
 from coursecove.portals.booking_changes import BookingChanges, Desk
+from coursecove.portals.booking_notes import BookingNotes
 from coursecove.portals.moving import MovePages
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.models import Member
@@ -21,7 +22,7 @@ async def _find(session: AsyncSession, reference: str, by: Member) -> BookingVie
 
 
 class AdminBookingChanges(BookingChanges):
-    """Requests, attendance and notes of everybody's lessons."""
+    """Requests and attendance of everybody's lessons."""
 
     path = PATH
     dependencies = {"by": Provide(as_admin)}
@@ -39,6 +40,14 @@ class AdminBookingChanges(BookingChanges):
 
 class AdminMovePages(MovePages):
     """Moving anybody's lesson, also to another instructor."""
+
+    path = PATH
+    dependencies = {"by": Provide(as_admin)}
+    desk = AdminBookingChanges.desk
+
+
+class AdminNotePages(BookingNotes):
+    """What is written about anybody's lesson."""
 
     path = PATH
     dependencies = {"by": Provide(as_admin)}

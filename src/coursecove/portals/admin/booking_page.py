@@ -17,7 +17,7 @@ from coursecove.portals.admin.booking_filters import PATH
 from coursecove.portals.admin.booking_history import history, mails, rules_passed
 from coursecove.portals.admin.navigation import AnyRequest, address, admin_clocks, admin_page
 from coursecove.portals.admin.people import person_href
-from coursecove.portals.booking_changes import note_words
+from coursecove.portals.booking_notes import note_words
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import attendance_choices, map_href, status_of
 from coursecove.portals.pages import render

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock, formatting
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
 from coursecove.i18n import _
 from coursecove.portals.admin.calendar_board import Board, Material, board_of, column_of, days_between
 from coursecove.portals.admin.calendar_filters import (

@@ -15,7 +15,7 @@ from typing import Any
 
 from coursecove import clock, formatting
 from coursecove.appointments.schemas import RoomView
-from coursecove.bookings.schemas import CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
 from coursecove.i18n import _, ngettext
 from coursecove.portals.admin.calendar_layout import (
     MIDNIGHT,

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from coursecove import formatting
-from coursecove.bookings.schemas import CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
 from coursecove.i18n import N_, _
 from coursecove.portals.admin.booking_filters import midnight, readable_day
 from coursecove.portals.admin.choices import Choices

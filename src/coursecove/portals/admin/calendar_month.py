@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from coursecove import formatting
-from coursecove.bookings.schemas import CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
 from coursecove.i18n import _, ngettext
 from coursecove.portals.admin.calendar_board import days_between
 from coursecove.portals.admin.calendar_filters import CalendarFilters

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from coursecove import clock, formatting
-from coursecove.bookings.schemas import CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
 from coursecove.i18n import _
 from coursecove.portals.admin.calendar_layout import MIDNIGHT, Span
 from coursecove.portals.lesson_words import attendance_word

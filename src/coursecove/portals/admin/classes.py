@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar.di import Provide
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.bookings.schemas import ClassView
+from coursecove.bookings.class_schemas import ClassView
 from coursecove.i18n import _
 from coursecove.portals.admin.booking_filters import PATH as LESSONS
 from coursecove.portals.admin.navigation import address, admin_clocks, admin_page

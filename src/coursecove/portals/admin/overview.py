@@ -15,7 +15,8 @@ from coursecove import clock, formatting
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import LocationView
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingView, CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
+from coursecove.bookings.schemas import BookingView
 from coursecove.config import Settings
 from coursecove.i18n import _, ngettext
 from coursecove.portals.admin.attention import matters

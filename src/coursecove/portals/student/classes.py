@@ -15,13 +15,8 @@ from coursecove import clock, formatting
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import (
-    BookingView,
-    ClassView,
-    WaitlistAccept,
-    WaitlistEntryView,
-    WaitlistJoin,
-)
+from coursecove.bookings.class_schemas import ClassView
+from coursecove.bookings.schemas import BookingView, WaitlistAccept, WaitlistEntryView, WaitlistJoin
 from coursecove.errors import NotFound
 from coursecove.i18n import _, ngettext
 from coursecove.portals.forms import Form, attempt, read_form

@@ -21,7 +21,7 @@ from coursecove.formatting import initials, same_clock
 from coursecove.i18n import _
 from coursecove.notifications.calendar_invite import calendar_invite
 from coursecove.notifications.rendering import Notice
-from coursecove.portals.booking_changes import note_words
+from coursecove.portals.booking_notes import note_words
 from coursecove.portals.cancelling import cancel_by_form
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks

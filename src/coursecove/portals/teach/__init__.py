@@ -7,7 +7,7 @@ from typing import Any
 from coursecove.portals.teach.calendar_link import TeachingCalendarPages
 from coursecove.portals.teach.classes import TaughtClassList, TaughtClassPages, TaughtPlanPages
 from coursecove.portals.teach.hours import HoursPages
-from coursecove.portals.teach.lessons import TaughtLessonPages
+from coursecove.portals.teach.lessons import TaughtLessonPages, TaughtNotePages
 from coursecove.portals.teach.moving import TaughtMovePages
 from coursecove.portals.teach.profile import ProfilePages
 from coursecove.portals.teach.substitution import OwnAbsence
@@ -19,6 +19,7 @@ HANDLERS: list[Any] = [
     today,
     week,
     TaughtLessonPages,
+    TaughtNotePages,
     TaughtMovePages,
     TaughtClassPages,
     TaughtClassList,

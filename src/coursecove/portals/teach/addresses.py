@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coursecove.bookings.schemas import CalendarEntry
+from coursecove.bookings.calendar_schemas import CalendarEntry
 from coursecove.tenants.handles import handle_of
 
 LESSONS = "/teach/lessons"

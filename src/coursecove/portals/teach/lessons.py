@@ -18,7 +18,8 @@ from coursecove.errors import NotFound
 from coursecove.formatting import initials
 from coursecove.i18n import N_, _
 from coursecove.portals.admin.booking_history import history, rules_passed
-from coursecove.portals.booking_changes import BookingChanges, Desk, note_words
+from coursecove.portals.booking_changes import BookingChanges, Desk
+from coursecove.portals.booking_notes import BookingNotes, note_words
 from coursecove.portals.cancelling import cancel_by_form
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import attendance_choices, instructor_clocks, map_href, status_of
@@ -209,3 +210,11 @@ class TaughtLessonPages(BookingChanges):
             form=refused,
             status_code=refused.refused_status,
         )
+
+
+class TaughtNotePages(BookingNotes):
+    """What one writes about one's lessons."""
+
+    path = LESSONS
+    dependencies = {"by": Provide(as_staff)}
+    desk = TaughtLessonPages.desk

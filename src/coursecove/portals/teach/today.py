@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock, formatting
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service as bookings
+from coursecove.bookings.calendar_schemas import CalendarEntry
 from coursecove.bookings.last_time import LastTime, last_lessons
-from coursecove.bookings.schemas import BookingView, CalendarEntry
+from coursecove.bookings.schemas import BookingView
 from coursecove.i18n import _, ngettext
 from coursecove.portals.admin.booking_filters import midnight
 from coursecove.portals.admin.calendar_layout import MIDNIGHT, merged, minutes_in, span_on, without
