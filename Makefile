@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format css gallery screenshots chaos fuzz isolation bench lock browser install clean
+.PHONY: help demo test test-fast lint format css messages gallery screenshots chaos fuzz isolation bench lock browser install clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Start everything on this machine, with three schools in it (PORT=8000)
 	@exec $(BIN)/coursecove demo
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## Format the code
 
 css: $(VENV)/.dev ## Build static/css/app.css from the templates' classes
 	@$(BIN)/python scripts/build_css.py
+
+messages: $(VENV)/.dev ## Collect the sentences of code and templates, and compile their translations
+	@$(BIN)/python scripts/messages.py
 
 gallery: $(VENV)/.dev ## Show every component with made-up data
 	@$(BIN)/python scripts/gallery.py

@@ -37,6 +37,7 @@ class Run:
         wrap: tuple[str, ...] = (),
         stdout: int = subprocess.PIPE,
         hangups: str = "SIG_DFL",
+        path: str | None = None,
     ) -> None:
         self.mark = f"COURSECOVE_TEST_MARK={secrets.token_hex(8)}"
         name, _, value = self.mark.partition("=")
@@ -51,7 +52,7 @@ class Run:
             [*wrap, sys.executable, "-c", script],
             stdout=stdout,
             stderr=subprocess.STDOUT,
-            env={**os.environ, name: value},
+            env={**os.environ, name: value, "PATH": path or os.environ["PATH"]},
             start_new_session=True,
         )
 
@@ -178,6 +179,46 @@ def test_nothing_survives_when_the_supervisor_itself_is_killed(runs: list[Run]) 
     runs.append(run)
     run.read_until("here", times=2)
     assert len(run.living()) >= 5
+    run.process.kill()
+    assert gone(run, within_seconds=patience(6)), run.living()
+
+
+def test_a_worker_with_a_session_of_its_own_does_not_survive_either(runs: list[Run]) -> None:
+    """Seen to fail while the watchdog knew nothing but process groups: the worker had left its own."""
+    run = Run(f"{shell('runaway', RUNAWAY)}\nsupervisor.wait()")
+    runs.append(run)
+    run.read_until("here")
+    run.process.kill()
+    assert gone(run, within_seconds=patience(6)), run.living()
+
+
+def test_the_clock_and_not_the_naps_says_when_asking_is_over(runs: list[Run], tmp_path: Path) -> None:
+    """Naps take long on a busy machine; here each takes two seconds.  Fifteen of them were waited for once."""
+    (tmp_path / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 2\n")
+    (tmp_path / "sleep").chmod(0o755)
+    run = Run(
+        f"{shell('worker', WORKER)}\nsupervisor.wait()", path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    )
+    runs.append(run)
+    run.read_until("here")
+    began = time.monotonic()
+    run.process.kill()
+    assert gone(run, within_seconds=patience(9)), run.living()
+    # The control: it was asked first, and had the time to follow.
+    assert time.monotonic() - began > 2
+
+
+def test_a_watchdog_that_is_ended_is_replaced(runs: list[Run]) -> None:
+    body = (
+        "import os, signal\n"
+        f"{shell('worker', WORKER)}\n"
+        "os.kill(supervisor._watchdog.pid, signal.SIGKILL)\n"
+        "supervisor._watchdog.wait()\n"
+        f"{shell('web', SLEEPER)}\nsupervisor.wait()"
+    )
+    run = Run(body)
+    runs.append(run)
+    run.read_until("here", times=2)
     run.process.kill()
     assert gone(run, within_seconds=patience(6)), run.living()
 
