@@ -214,6 +214,15 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.organization_id,
             school.members[teacher],
         )
+        (delivery_id,) = _one(
+            connection,
+            "insert into deliveries (organization_id, id, kind, booking_id, booking_revision, recipient_id, "
+            "recipient_email, sent_at) values (%s, gen_random_uuid(), 'matrix', %s, 0, %s, 'x@example.com', "
+            "now()) returning id",
+            school.organization_id,
+            booking[0],
+            school.members[student],
+        )
         secret = secrets.token_urlsafe(32)
         (feed_id,) = _one(
             connection,
@@ -253,6 +262,7 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         digest=picture_id.hex,
         **passing,
         feed_id=feed_id,
+        delivery_id=delivery_id,
         feed_file=f"{secret}.ics",
         ending=unsubscribe_token(
             settings,

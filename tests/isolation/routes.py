@@ -70,6 +70,7 @@ class Things:
     # The end of somebody's mails, a calendar of the school, and what opens it.
     ending: str
     feed_id: uuid.UUID
+    delivery_id: uuid.UUID
     feed_file: str
     closure_slug: str
     time_off_code: str
@@ -129,6 +130,7 @@ def like_nothing(things: Things) -> Things:
         invitation_id="orginv_" + "q" * (len(things.invitation_id) - len("orginv_")),
         ending=secrets.token_urlsafe(37),
         feed_id=uuid.uuid4(),
+        delivery_id=uuid.uuid4(),
         feed_file=f"{secrets.token_urlsafe(32)}.ics",
         reference="ZZZZ-9ZZZ",
         type_slug=other(things.type_slug),
@@ -162,6 +164,7 @@ _NAMES = {
 }
 _PARAMETERS = {
     "feed_id": "feed_id",
+    "delivery_id": "delivery_id",
     "member_id": "member_id",
     "type_id": "type_id",
     "location_id": "location_id",
@@ -575,6 +578,12 @@ ROUTES: dict[str, Route] = {
     "POST /join": Route("guests", form=lambda _: {"return_to": "/"}),
     "GET /branding.css": Route("everyone"),
     "GET /pictures/{digest}": Route("everyone"),
+    "GET /api/v1/deliveries": Route("admins"),
+    "GET /api/v1/deliveries/{delivery_id}": Route("admins"),
+    # Refused with 409: the mail of the matrix has not failed.
+    "POST /api/v1/deliveries/{delivery_id}/resending": Route("admins"),
+    "GET /admin/mail": Route("admins"),
+    "POST /admin/mail/resending": Route("admins", form=lambda _: {"all": "yes"}),
     "GET /feeds/{token}": Route("everyone"),
     "GET /api/v1/calendar-feeds": Route("members"),
     "POST /api/v1/calendar-feeds": Route("members", json=lambda _: {"kind": "student"}),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.config import Settings
-from coursecove.notifications import feeds
+from coursecove.notifications import deliveries, feeds
+from coursecove.notifications.deliveries import DeliveryPage, DeliveryStatus, DeliveryView
 from coursecove.notifications.feeds import FeedKind, FeedView
+from coursecove.notifications.kinds import Kind
 from coursecove.notifications.mail_text_controller import API_CONTROLLERS as MAIL_TEXTS
 from coursecove.tenants import guards
 from coursecove.tenants.guards import AnyRequest
@@ -82,4 +84,55 @@ class FeedController(Controller):
         await feeds.revoke_feed(session, feed_id, by=by)
 
 
-API_CONTROLLERS: list[Any] = [FeedController, *MAIL_TEXTS]
+class DeliveryController(Controller):
+    """What was mailed to whom, and what became of it."""
+
+    path = "/deliveries"
+    tags = ["Organization"]
+    dependencies = {"by": Provide(guards.as_admin)}
+
+    @get(operation_id="list_deliveries", summary="The log of mails")
+    async def list_deliveries(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        kind: FromQuery[Kind | None] = None,
+        status: FromQuery[DeliveryStatus | None] = None,
+        search: Annotated[str | None, QueryParameter(max_length=200)] = None,
+        page: Annotated[int, QueryParameter(ge=1, le=100_000)] = 1,
+        page_size: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+    ) -> DeliveryPage:
+        """Return a page of mails, newest first; for admins."""
+        del by
+        return await deliveries.list_deliveries(
+            session, kind=kind, status=status, search=search, page=page, page_size=page_size
+        )
+
+    @get("/{delivery_id:uuid}", operation_id="get_delivery", summary="One mail")
+    async def get_delivery(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        delivery_id: FromPath[uuid.UUID],
+    ) -> DeliveryView:
+        """Return what became of one mail; for admins."""
+        del by
+        return await deliveries.get_delivery(session, delivery_id)
+
+    @post(
+        "/{delivery_id:uuid}/resending",
+        operation_id="resend_delivery",
+        summary="Send a failed mail again",
+        status_code=200,
+    )
+    async def resend(
+        self,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        delivery_id: FromPath[uuid.UUID],
+    ) -> DeliveryView:
+        """Try a mail that was given up as if for the first time; for admins."""
+        return await deliveries.send_again(session, delivery_id, by=by)
+
+
+API_CONTROLLERS: list[Any] = [FeedController, DeliveryController, *MAIL_TEXTS]

@@ -31,6 +31,8 @@ SENTENCES = {
     "booking.note_deleted": N_("{who} deleted a note about {what}"),
     "booking.reassigned": N_("{who} gave {what} to another instructor"),
     "booking.requested": N_("{who} asked for {what}"),
+    "calendar_feed.opened": N_("{who} made a calendar link for {what}"),
+    "calendar_feed.revoked": N_("{who} ended the calendar link of {what}"),
     "child.added": N_("{who} added the child {what}"),
     "child.changed": N_("{who} changed the child {what}"),
     "child.removed": N_("{who} took the child {what} out of the school"),
@@ -63,6 +65,7 @@ SENTENCES = {
     "location.rooms_reordered": N_("{who} put the rooms of {what} in another order"),
     "mail_text.changed": N_("{who} changed the school’s words in mails"),
     "mail_text.reset": N_("{who} took the school’s words out of mails"),
+    "mail.sent_again": N_("{who} had mails sent again that had failed"),
     "member.deactivated": N_("{who} deactivated {what}"),
     "member.invited": N_("{who} invited {what}"),
     "member.reactivated": N_("{who} let {what} in again"),
@@ -98,9 +101,12 @@ SENTENCES = {
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lessons": (N_("Lessons"), ("booking.", "class.", "session.", "hold.", "waitlist.", "series.")),
     "types": (N_("Appointment types"), ("appointment_type.", "question.")),
-    "places": (N_("Locations and closures"), ("location.", "room.", "travel_zone.", "closure.")),
+    "places": (
+        N_("Locations and closures"),
+        ("location.", "room.", "travel_zone.", "closure.", "calendar_feed."),
+    ),
     "people": (N_("People and hours"), ("member.", "child.", "invitation.", "instructor.")),
-    "school": (N_("School"), ("organization.", "mail_text.", "import.")),
+    "school": (N_("School"), ("organization.", "mail_text.", "mail.", "import.")),
 }
 
 _ICONS = {

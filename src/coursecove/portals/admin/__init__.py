@@ -20,6 +20,7 @@ from coursecove.portals.admin.invitations import InvitationPages, PendingPages
 from coursecove.portals.admin.location_calendar import LocationCalendarPages
 from coursecove.portals.admin.location_hours import LocationHoursPages
 from coursecove.portals.admin.locations import LocationPages
+from coursecove.portals.admin.mail_log import MailLogPages
 from coursecove.portals.admin.mail_texts import MailTextPages
 from coursecove.portals.admin.overview import overview
 from coursecove.portals.admin.people import PeoplePages
@@ -64,6 +65,7 @@ HANDLERS: list[Any] = [
     SchoolPages,
     website,
     MailTextPages,
+    MailLogPages,
     activity,
     ImportPages,
     ExportPages,

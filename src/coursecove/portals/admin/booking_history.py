@@ -9,6 +9,7 @@ from typing import Any
 from coursecove import formatting
 from coursecove.i18n import _
 from coursecove.notifications.deliveries import DeliveryView
+from coursecove.notifications.kinds import LABELS
 from coursecove.portals.lesson_words import Clocks, attendance_word, rule_words
 from coursecove.tenants.activity import Fact
 
@@ -79,15 +80,16 @@ def mails(deliveries: Sequence[DeliveryView], clocks: Clocks) -> list[dict[str, 
     return [
         {
             "to": delivery.recipient_email,
-            "what": _mail_name(delivery.kind),
+            "what": mail_name(delivery.kind),
             "at": clocks.moment(delivery.sent_at or delivery.created_at),
-            **_outcome(delivery),
+            **outcome(delivery),
         }
         for delivery in deliveries
     ]
 
 
-def _outcome(delivery: DeliveryView) -> dict[str, str]:
+def outcome(delivery: DeliveryView) -> dict[str, str]:
+    """Return the badge of a mail."""
     if delivery.sent_at:
         return {"label": _("Sent"), "kind": "success"}
     if delivery.failed_at:
@@ -99,15 +101,6 @@ def _outcome(delivery: DeliveryView) -> dict[str, str]:
     return {"label": _("On its way"), "kind": "neutral"}
 
 
-def _mail_name(kind: str) -> str:
-    return {
-        "booking_confirmed": _("Confirmation"),
-        "booking_cancelled": _("Cancellation"),
-        "booking_moved": _("New time"),
-        "booking_requested": _("Request"),
-        "booking_declined": _("Request declined"),
-        "booking_lapsed": _("Request lapsed"),
-        "booking_reassigned": _("Another instructor"),
-        "instructor_changed": _("Another instructor"),
-        "class_cancelled": _("Class cancelled"),
-    }.get(kind, _("Message"))
+def mail_name(kind: str) -> str:
+    """Return what a kind of mail is called."""
+    return _(LABELS[kind]) if kind in LABELS else _("Message")

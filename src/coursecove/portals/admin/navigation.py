@@ -29,6 +29,7 @@ NAV = (
     NavLink(N_("Closures"), "/admin/closures", "calendar-x", group=N_("What you offer")),
     NavLink(N_("School"), "/admin/school", "settings", group=N_("School")),
     NavLink(N_("Import"), "/admin/imports", "upload", group=N_("School")),
+    NavLink(N_("Mail"), "/admin/mail", "mail", group=N_("School")),
     NavLink(N_("Activity"), "/admin/activity", "history", group=N_("School")),
 )
 
