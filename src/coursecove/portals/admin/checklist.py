@@ -61,8 +61,9 @@ def first_tasks(
             done=where,
             goes_on=True,
         ),
-        _type_task(types, published),
+        # Before the type, so that there is somebody to choose in it.
         _teacher_task(published or types, instructors),
+        _type_task(types, published),
         _hours_task(published or types, instructors, with_hours),
         Task(
             _("Say when you are closed"),
@@ -108,7 +109,7 @@ def _teacher_task(offered: Sequence[AppointmentTypeView], instructors: Sequence[
     elif instructors:
         label, href = _("Choose who teaches"), f"/admin/types/{offered[0].slug}#f-instructor_ids"
     return Task(
-        _("Say who teaches it"),
+        _("Say who teaches"),
         _("Invite your instructors and choose what each of them teaches. It can be you.")
         if instructors or offered
         else _("Invite your instructors. If it is you who teaches, choose yourself in the appointment type."),
@@ -130,7 +131,7 @@ def _hours_task(
         [] if offered else list(instructors)
     )
     waiting = next((i for i in teaching if i.id not in with_hours), None)
-    label, href = _("Choose an instructor"), "/admin/people?role=instructor"
+    label, href = _("See who teaches"), "/admin/people?role=instructor"
     if waiting:
         label = _("Set the hours of {name}").format(name=waiting.name)
         href = f"/admin/people/{handle_of(waiting.id, waiting.name)}/hours"
