@@ -604,6 +604,9 @@ ROUTES: dict[str, Route] = {
     "GET /": Route("everyone"),
     "GET /book/{slug}": Route("everyone"),
     "POST /book/{slug}": Route("members", form=_booking_form),
+    "POST /book/{slug}/series": Route(
+        "members", form=lambda things: {**_booking_form(things), "repeat": "1", "times": "2"}
+    ),
     "POST /book/{slug}/hold": Route("members", form=_booking_form),
     "GET /widget.js": Route("everyone"),
     "GET /embed": Route("everyone"),

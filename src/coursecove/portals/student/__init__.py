@@ -12,11 +12,13 @@ from coursecove.portals.student.family import FamilyPages
 from coursecove.portals.student.front import front
 from coursecove.portals.student.lessons import LessonPages
 from coursecove.portals.student.moving import MovePages
+from coursecove.portals.student.repeating import SeriesPages
 from coursecove.portals.student.settings import SettingsPages
 
 HANDLERS: list[Any] = [
     front,
     BookingPages,
+    SeriesPages,
     LessonPages,
     MovePages,
     ClassPages,

@@ -67,7 +67,7 @@ class BookingPages(Controller):
         slug: FromPath[str],
     ) -> Response[Any]:
         """Book what was confirmed, or offer the nearest free times; what was typed is kept."""
-        key, choice, values = await _sent(request, session, organization, slug, by)
+        key, choice, values = await sent_choice(request, session, organization, slug, by)
         try:
             booking = await _have(session, choice, values, key=key, by=by)
         except CourseCoveError as error:
@@ -97,7 +97,7 @@ class BookingPages(Controller):
         Answers a part of that page: until when it is kept, that somebody else
         was faster, or nothing where it cannot be kept but perhaps be booked.
         """
-        key, choice, values = await _sent(request, session, organization, slug, by)
+        key, choice, values = await sent_choice(request, session, organization, slug, by)
         held, lost = choice.holding, False
         if held is None:
             try:
@@ -114,15 +114,21 @@ class BookingPages(Controller):
         )
 
 
-async def _sent(
-    request: AnyRequest, session: AsyncSession, organization: OrganizationView, slug: str, by: Member
+async def sent_choice(
+    request: AnyRequest,
+    session: AsyncSession,
+    organization: OrganizationView,
+    slug: str,
+    by: Member,
+    *,
+    more: tuple[str, ...] = ("repeat", "times"),
 ) -> tuple[str | None, Choice, dict[str, Any]]:
     """Return the form of the last step: the key of a type seen by link, the choice, and what was typed."""
     key = request.query_params.get("key")
     type_ = await appointments.get_offered_type_by_slug(session, slug, viewer=by, key=key)
     # A question that was archived while somebody answered it is no reason to lose the rest.
     questions = await appointments.list_questions(session, type_.id, include_archived=True)
-    values = await read_form(request, fields=_fields(questions))
+    values = await read_form(request, fields=(*_fields(questions), *more))
     offer = await _offer(request, session, organization, by, slug, values.get("postcode", ""))
     time, _slash, place = values.get("time", "").partition("/")
     names = ("with", "minutes", "postcode", "for")
@@ -139,7 +145,7 @@ async def _have(
     A time that was kept may have run out, and one may press the button before
     the page has heard that it is kept: neither is an answer to give a person.
     """
-    wanted = _wanted(choice, values, key=key)
+    wanted = wanted_booking(choice, values, key=key)
     held = choice.holding
     if held is None and choice.offer.held is not None:
         # Kept was another time than the one that is booked now.
@@ -174,7 +180,7 @@ async def _hold(
     if choice.offer.held is not None:
         await bookings.release_hold(session, choice.offer.held.id, by=by)
     # What the person is about to type is not there yet.
-    wanted = _wanted(choice, {**values, "note": ""}, key=key)
+    wanted = wanted_booking(choice, {**values, "note": ""}, key=key)
     names = set(HoldCreate.__struct_fields__)
     fields = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name in names}
     return await bookings.hold(session, HoldCreate(**fields), by=by)
@@ -214,7 +220,8 @@ def _fields(questions: list[QuestionView]) -> tuple[str, ...]:
     )
 
 
-def _wanted(choice: Choice, values: Mapping[str, str], *, key: str | None) -> BookingCreate:
+def wanted_booking(choice: Choice, values: Mapping[str, str], *, key: str | None) -> BookingCreate:
+    """Return the booking a form asks for; raises Invalid for what is not decided, and for what is too long."""
     type_ = choice.offer.type
     if choice.time is None:
         raise Invalid(fields={"time": _("Choose a time.")})

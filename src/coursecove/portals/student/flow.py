@@ -168,6 +168,9 @@ def confirm(
         join_href=f"/join?return_to={return_to}" if stranger else None,
         # Under which name the browser keeps what is typed until it is booked.
         keep=f"book/{offer.type.slug}",
+        repeatable=not offer.is_class and not offer.type.requires_approval,
+        repeat=typed.get("repeat", "1"),
+        times=typed.get("times") or min(8, max(2, offer.type.horizon_days // 7)),
         students=student_options(choice),
         student_name=choice.student.name if choice.student else viewer.name if viewer else None,
         hold=hold_words(choice.holding, choice) if viewer and not preview else None,
@@ -260,6 +263,8 @@ def draw(
         step=step,
         type=offer.type,
         action=offer.address({}),
+        action_path=f"/book/{offer.type.slug}",
+        action_query=f"?key={offer.key}" if offer.key else "",
         flow_path=offer.path or f"/book/{offer.type.slug}",
         choice=choice,
         online=offer.type.location_mode == "online",
@@ -320,7 +325,7 @@ def _steps(choice: Choice, step: str) -> list[dict[str, Any]]:
         "time": choice.href(day=choice.day),
         "confirm": None,
     }
-    now = _STEPS.index({"nobody": "lesson", "refused": "time"}.get(step, step))
+    now = _STEPS.index({"nobody": "lesson", "refused": "time", "series": "confirm"}.get(step, step))
     return [
         {
             "label": labels[name],

@@ -14,21 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock, formatting
 from coursecove.bookings import service as bookings
-from coursecove.bookings.schemas import BookingView
+from coursecove.bookings.schemas import BookingCancel, BookingView
+from coursecove.bookings.series_schemas import SeriesCancel
 from coursecove.config import Settings
 from coursecove.errors import NotFound
 from coursecove.formatting import initials, same_clock
-from coursecove.i18n import _
+from coursecove.i18n import _, ngettext
 from coursecove.notifications.calendar_invite import calendar_invite
 from coursecove.notifications.rendering import Notice
 from coursecove.portals.booking_notes import note_words
-from coursecove.portals.cancelling import cancel_by_form
-from coursecove.portals.forms import Form
+from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
 from coursecove.portals.student.choice import MYSELF, address, child_in
 from coursecove.portals.student.classes import waiting_of
 from coursecove.portals.student.policies import cancelling_words, moving_words
+from coursecove.portals.student.scopes import Scope, change_rows, read_scope, scope_links, series_words
 from coursecove.tenants import service as tenants
 from coursecove.tenants.family import ChildView
 from coursecove.tenants.guards import as_member
@@ -132,7 +133,9 @@ class LessonPages(Controller):
             and clock.now() - booking.confirmed_at < _FRESH
         )
         title = _("You’re booked") if fresh else booking.appointment_type.name
-        return _draw(request, organization, booking, "student/lesson.html", title, by=by, fresh=fresh)
+        return await _draw(
+            request, session, organization, booking, "student/lesson.html", title, by=by, fresh=fresh
+        )
 
     @get("/{reference:str}/calendar.ics")
     async def calendar_entry(
@@ -181,11 +184,10 @@ class LessonPages(Controller):
     ) -> Response[Any]:
         """Ask whether the lesson shall be cancelled; where it cannot be, say so on its own page."""
         booking = await own_booking(session, reference, by=by)
-        if not booking.can_cancel:
+        scope = read_scope(request.query_params.get("scope"), booking)
+        if not booking.can_cancel and booking.series_id is None:
             return redirect(request, f"/lessons/{booking.reference}")
-        return _draw(
-            request, organization, booking, "student/cancel.html", _("Cancel this lesson?"), by=by, form=Form()
-        )
+        return await self._cancel_page(request, session, organization, booking, Form(), scope=scope, by=by)
 
     @post("/{reference:str}/cancel", status_code=200)
     async def cancel(
@@ -196,20 +198,68 @@ class LessonPages(Controller):
         by: NamedDependency[Member],
         reference: FromPath[str],
     ) -> Response[Any]:
-        """Cancel it; what stands against that is said above the form, and the reason is kept."""
+        """Cancel it, or several of its series; what stands against that is said, and the reason is kept."""
         booking = await own_booking(session, reference, by=by)
-        refused = await cancel_by_form(request, session, booking, by=by)
-        if refused is None:
+        form = Form(await read_form(request, fields=(*names_of(BookingCancel), "scope")))
+        scope = read_scope(form.value("scope"), booking)
+        reason = {"reason": form.value("reason")}
+
+        async def verb() -> int:
+            if scope == "this" or booking.series_id is None:
+                await bookings.cancel(session, booking.id, convert(reason, BookingCancel), by=by)
+                return 1
+            convert(reason, BookingCancel)
+            data = SeriesCancel(booking_id=booking.id, scope=scope, reason=form.value("reason"))
+            return len((await bookings.cancel_series(session, booking.series_id, data, by=by)).changed)
+
+        cancelled, refused = await attempt(session, form, verb)
+        if refused is not None:
+            return await self._cancel_page(
+                request,
+                session,
+                organization,
+                booking,
+                refused,
+                scope=scope,
+                by=by,
+                status_code=refused.refused_status,
+            )
+        if scope == "this":
             return redirect(request, f"/lessons/{booking.reference}", flash=_("The lesson is cancelled."))
-        return _draw(
+        said = ngettext("{count} lesson is cancelled.", "{count} lessons are cancelled.", cancelled)
+        return redirect(request, "/lessons", flash=said.format(count=cancelled))
+
+    async def _cancel_page(
+        self,
+        request: AnyRequest,
+        session: AsyncSession,
+        organization: OrganizationView,
+        booking: BookingView,
+        form: Form,
+        *,
+        scope: Scope,
+        by: Member,
+        status_code: int = 200,
+    ) -> Response[Any]:
+        changes = []
+        if scope != "this" and booking.series_id is not None:
+            data = SeriesCancel(booking_id=booking.id, scope=scope)
+            found = await bookings.preview_series_cancellation(session, booking.series_id, data, by=by)
+            changes = change_rows(found.items, _clocks(request, organization, booking))
+        path = f"/lessons/{booking.reference}/cancel"
+        return await _draw(
             request,
+            session,
             organization,
             booking,
             "student/cancel.html",
-            _("Cancel this lesson?"),
+            _("Cancel this lesson?") if scope == "this" else _("Cancel these lessons?"),
             by=by,
-            form=refused,
-            status_code=refused.refused_status,
+            form=form,
+            scope=scope,
+            scopes=scope_links(path, {}, scope) if booking.series_id else [],
+            changes=changes,
+            status_code=status_code,
         )
 
 
@@ -291,8 +341,9 @@ def _clocks(request: AnyRequest, organization: OrganizationView, booking: Bookin
     )
 
 
-def _draw(
+async def _draw(
     request: AnyRequest,
+    session: AsyncSession,
     organization: OrganizationView,
     booking: BookingView,
     template: str,
@@ -325,6 +376,9 @@ def _draw(
         answer_by=clocks.moment(booking.approve_by) if booking.approve_by else None,
         notes=[note_words(note, clocks) for note in booking.notes],
         again_href=again_href(booking),
+        series=series_words(await bookings.get_series(session, booking.series_id, viewer=by))
+        if booking.series_id
+        else None,
         cancelled_at=clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
         email=by.email,
         # A child's lesson is their guardian's to look after.

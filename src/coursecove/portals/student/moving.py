@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
@@ -14,11 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import formatting
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service as bookings
+from coursecove.bookings.errors import SeriesConflict
 from coursecove.bookings.schemas import BookingMove, BookingView, SlotView
+from coursecove.bookings.series_schemas import SeriesChange, SeriesMove
 from coursecove.db.session import discard
 from coursecove.errors import Conflict, CourseCoveError, Invalid
-from coursecove.i18n import _
-from coursecove.portals.forms import read_form
+from coursecove.i18n import _, ngettext
+from coursecove.portals.forms import convert, read_form
 from coursecove.portals.pages import AnyRequest, redirect, viewer_zone
 from coursecove.portals.student.calendar import alternative_groups, slots_at
 from coursecove.portals.student.choice import Choice, instant_text, read_choice
@@ -26,11 +31,12 @@ from coursecove.portals.student.flow import draw, time_step
 from coursecove.portals.student.lessons import own_booking
 from coursecove.portals.student.offering import offer_of
 from coursecove.portals.student.policies import moving_words
+from coursecove.portals.student.scopes import Scope, change_rows, read_scope, scope_links
 from coursecove.tenants.guards import as_member
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
 
-_FIELDS = ("with", "place", "time", "note")
+_FIELDS = ("with", "place", "time", "note", "scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,9 @@ class MovePages(Controller):
         if choice.time is not None:
             free = await slots_at(session, choice, viewer=booking.student)
             if free:
-                return _confirm(request, moving, free)
+                scope = read_scope(request.query_params.get("scope"), booking)
+                changes = await _changes(session, moving, scope)
+                return _confirm(request, moving, free, scope=scope, changes=changes)
         return await time_step(
             request, session, choice, viewer=booking.student, title=_("Choose another time"), **moving.frame
         )
@@ -105,12 +113,30 @@ class MovePages(Controller):
     ) -> Response[Any]:
         """Move it, or offer the nearest free times; the teacher is told."""
         booking = await own_booking(session, reference, by=by)
-        values = await read_form(request, fields=_FIELDS)
+        values = await read_form(request, fields=_FIELDS, lists=("skip",))
         time, _slash, place = values.get("time", "").partition("/")
-        said = {**values, "time": time, "place": place or values.get("place", "")}
+        said = {name: str(value) for name, value in values.items() if name != "skip"}
+        said.update(time=time, place=place or values.get("place", ""))
+        scope = read_scope(values.get("scope"), booking)
         moving = await _moving(request, session, organization, booking, said, by)
         try:
+            if scope != "this":
+                return await _move_several(request, session, moving, scope, skip=values["skip"], by=by)
             moved = await bookings.move(session, booking.id, _wanted(moving), by=by)
+        except SeriesConflict as error:
+            await discard(session)
+            free = await slots_at(session, moving.choice, viewer=booking.student)
+            if not free:
+                return _refused(request, moving, error)
+            return _confirm(
+                request,
+                moving,
+                free,
+                scope=scope,
+                changes=error.extra["preview"].items,
+                said=error.detail,
+                status_code=error.status,
+            )
         except CourseCoveError as error:
             if not isinstance(error, (Conflict, Invalid)):
                 raise
@@ -171,7 +197,55 @@ def _wanted(moving: _Moving) -> BookingMove:
     )
 
 
-def _confirm(request: AnyRequest, moving: _Moving, free: list[SlotView]) -> Response[Any]:
+async def _changes(session: AsyncSession, moving: _Moving, scope: Scope) -> list[SeriesChange]:
+    """Return what a change of several lessons would mean; nothing for one alone."""
+    if scope == "this" or moving.choice.time is None or moving.booking.series_id is None:
+        return []
+    data = SeriesMove(booking_id=moving.booking.id, scope=scope, starts_at=moving.choice.time)
+    found = await bookings.preview_series_move(session, moving.booking.series_id, data, by=moving.by)
+    return found.items
+
+
+async def _move_several(
+    request: AnyRequest,
+    session: AsyncSession,
+    moving: _Moving,
+    scope: Scope,
+    *,
+    skip: list[str],
+    by: Member,
+) -> Response[Any]:
+    booking, time = moving.booking, moving.choice.time
+    assert booking.series_id is not None
+    if time is None:
+        raise Invalid(fields={"time": _("Choose a time.")})
+    # What cannot go was shown before the button was pressed, and stays.
+    stay = convert({"skip": skip}, _Staying).skip
+    data = SeriesMove(booking_id=booking.id, scope=scope, starts_at=time, skip=stay)
+    done = await bookings.move_series(session, booking.series_id, data, by=by)
+    count = len(done.changed)
+    text = ngettext("{count} lesson is moved.", "{count} lessons are moved.", count).format(count=count)
+    if done.kept:
+        text += " " + ngettext(
+            "{count} stays where it is.", "{count} stay where they are.", len(done.kept)
+        ).format(count=len(done.kept))
+    return redirect(request, "/lessons", flash=text)
+
+
+class _Staying(msgspec.Struct):
+    skip: Annotated[list[date], msgspec.Meta(max_length=60)] = []
+
+
+def _confirm(
+    request: AnyRequest,
+    moving: _Moving,
+    free: list[SlotView],
+    *,
+    scope: Scope = "this",
+    changes: Sequence[SeriesChange] = (),
+    said: str | None = None,
+    status_code: int = 200,
+) -> Response[Any]:
     slot, choice = free[0], moving.choice
     if choice.place is None and slot.location is not None:
         place = next((place for place in choice.offer.places if place.id == slot.location.id), None)
@@ -184,6 +258,11 @@ def _confirm(request: AnyRequest, moving: _Moving, free: list[SlotView]) -> Resp
         choice,
         "move",
         _("Move your lesson?"),
+        status_code=status_code,
+        said=said,
+        scope=scope,
+        scopes=_scopes(moving, choice, scope),
+        changes=change_rows(changes, choice.clocks),
         when=choice.clocks.when(slot.starts_at, slot.ends_at),
         with_name=teacher,
         place=slot.location,
@@ -192,6 +271,15 @@ def _confirm(request: AnyRequest, moving: _Moving, free: list[SlotView]) -> Resp
         back_href=choice.href(day=choice.day),
         **moving.frame,
     )
+
+
+def _scopes(moving: _Moving, choice: Choice, scope: Scope) -> list[dict[str, Any]]:
+    """Return which lessons can be meant; a series stays with its teacher."""
+    booking, same = moving.booking, choice.teacher
+    if booking.series_id is None or (same is not None and same.id != booking.instructor.id):
+        return []
+    path, _mark, query = choice.href(time=choice.time).partition("?")
+    return scope_links(path, dict(parse_qsl(query)), scope)
 
 
 def _refused(request: AnyRequest, moving: _Moving, error: CourseCoveError) -> Response[Any]:
