@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import psycopg
 import pytest
 
+from coursecove import clock
 from coursecove.app import create_app
 from coursecove.config import Settings
 from coursecove.dev.clerk.stand_in import ClerkStandIn
@@ -337,7 +339,11 @@ def test_somebody_is_shut_out_and_let_in_again(clara: httpx.Client, client: Clie
     asked = clara.get(f"{mia}/deactivation")
     assert "Lessons ahead stay on the calendar" in text_of(asked)
     assert "Lessons they still take" in text_of(asked)
-    assert send(clara, f"{mia}/deactivation").headers["location"] == mia
+    done = send(clara, f"{mia}/deactivation")
+    assert done.headers["location"] == mia
+    # The sentence that says so carries the way back.
+    flash = {"Cookie": f"{clara.headers['Cookie']}; {done.headers['set-cookie'].split(';')[0]}"}
+    assert f'action="{mia}/reactivation"' in clara.get("/admin/people", headers=flash).text
     # Out at once, with the token they have; in the list of those who are, and no other.
     assert as_mia.get("/lessons").status_code in (303, 403)
     assert "Mia Okafor" not in text_of(clara.get("/admin/people"))
@@ -391,3 +397,48 @@ def test_the_api_shuts_out_and_lets_in(client: ClientFor, musicschool: School) -
     assert [one["email"] for one in found] == ["leo@example.com"]
     back = http.patch(path, json={"deactivated": False})
     assert (back.status_code, back.json()["deactivated_at"], back.json()["role"]) == (200, None, "student")
+
+
+def test_a_last_day_says_which_lessons_are_beyond_it_before_and_after(
+    clara: httpx.Client, client: ClientFor
+) -> None:
+    path = f"{person(clara, 'Ida Berg')}/qualifications"
+    before = fields(clara.get(path), path)
+    assert "Booked beyond" not in text_of(clara.get(path))
+    lessons = clara.get("/admin/bookings", params={"q": "ida violin"})
+    assert links(lessons, "^/admin/bookings/[0-9A-Z]{4}-"), "no violin lesson ahead"
+    yesterday = (clock.now() - timedelta(days=1)).date().isoformat()
+    typed = {**before, "until-violin-lesson": [yesterday]}
+    asked = send(clara, path, typed)
+    assert asked.status_code == 409
+    assert "Violin lesson" in text_of(asked).partition("Nothing is saved yet.")[2].partition("Save anyway")[0]
+    assert fields(asked, path)["until-violin-lesson"] == [yesterday]
+    assert save_although(clara, path, asked).status_code == 303
+    page = clara.get(path)
+    said = text_of(page).partition("Booked beyond what Ida Berg may teach")[2].partition("May teach")[0]
+    assert "Violin lesson" in said
+    assert "Piano lesson" not in said
+    assert "Lapsed" in text_of(page)
+    assert "Ida Berg" not in text_of(client("musicschool", cookie=True).get("/book/violin-lesson"))
+    # Later again: nothing is beyond, so nothing is asked.
+    later = {**fields(page, path), "until-violin-lesson": ["2199-01-01"]}
+    assert send(clara, path, later).status_code == 303
+    assert "Booked beyond" not in text_of(clara.get(path))
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("soon", "Enter a day such as 2027-06-30."),
+        ("1999-01-01", "Choose a day of this century."),
+        ("2200-01-01", "Choose a day of this century."),
+    ],
+)
+def test_a_wrong_last_day_is_said_beside_it(clara: httpx.Client, typed: str, message: str) -> None:
+    path = f"{person(clara, 'Ida Berg')}/qualifications"
+    before = fields(clara.get(path), path)
+    refused = send(clara, path, {**before, "until-piano-lesson": [typed]})
+    assert refused.status_code == 422
+    assert message_at(refused, "until-piano-lesson") == message
+    assert fields(refused, path)["until-piano-lesson"] == [typed]
+    assert fields(clara.get(path), path) == before

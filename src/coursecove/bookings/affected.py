@@ -206,6 +206,26 @@ async def affected_by_expiry(
     return await _described(session, ahead)
 
 
+async def beyond_qualifications(
+    session: AsyncSession, member_id: uuid.UUID, until: Mapping[uuid.UUID, date | None]
+) -> Affected:
+    """Return the lessons an instructor would give without being qualified for them, in three queries at most.
+
+    ``until`` holds what they are qualified for with the last days (None: no end), in the school's zone.
+    """
+    zone = (await tenants.get_organization(session)).time_zone
+    lapsing = [
+        and_(
+            TeachingSession.appointment_type_id == type_id,
+            TeachingSession.starts_at >= zones.to_datetime(zones.opening(zone, last_day.toordinal() + 1, 0)),
+        )
+        for type_id, last_day in until.items()
+        if last_day is not None
+    ]
+    beyond = or_(TeachingSession.appointment_type_id.not_in(list(until)), *lapsing)
+    return await _described(session, await _ahead(session, TeachingSession.instructor_id == member_id, beyond))
+
+
 async def _ahead(session: AsyncSession, *conditions: Any) -> list[_Taught]:
     """Read the live sessions that are not over and match, by their start; one query."""
     statement = (

@@ -19,7 +19,7 @@ from coursecove.i18n import N_, _, ngettext
 from coursecove.identity.errors import ClerkApiError
 from coursecove.portals.admin.navigation import address, admin_page, last_page, page_number, pages_of
 from coursecove.portals.forms import Form, attempt, read_form
-from coursecove.portals.pages import redirect, render
+from coursecove.portals.pages import Undo, redirect, render
 from coursecove.tenants import invitations
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_admin
@@ -193,11 +193,17 @@ class PeoplePages(Controller):
             status = refused.refused_status
             return await _draw_several(request, session, refused, members, by=by, status_code=status)
         flash = _done(do, role, len(members))
+        undo = None
+        if do in _UNDONE_BY:
+            chosen = [("person", handle_of(member.id, member.name)) for member in members]
+            undo = Undo(f"{PATH}/bulk", [("do", _UNDONE_BY[do]), *chosen])
         stepped_down = do == "role" and own_role != role and any(member.id == by.id for member in members)
-        return redirect(request, "/" if stepped_down else PATH, flash=flash)
+        return redirect(request, "/" if stepped_down else PATH, flash=flash, undo=undo)
 
 
 _VERBS = ("role", "deactivate", "reactivate")
+#: Of several roles, who had which would not fit beside the sentence.
+_UNDONE_BY = {"deactivate": "reactivate", "reactivate": "deactivate"}
 
 
 def _done(do: str, role: str, count: int) -> str:

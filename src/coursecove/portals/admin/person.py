@@ -28,7 +28,7 @@ from coursecove.portals.admin.people import (
 )
 from coursecove.portals.forms import Form, attempt, read_form
 from coursecove.portals.lesson_words import lesson_card
-from coursecove.portals.pages import redirect, render
+from coursecove.portals.pages import Undo, redirect, render
 from coursecove.tenants import service as tenants
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.handles import get_member_by_handle
@@ -167,6 +167,7 @@ class PersonPages(Controller):
     ) -> Response[Any]:
         """Change it; the last admin stays one, which is said in words."""
         member = await get_member_by_handle(session, handle)
+        before = member.role
         form = Form(await read_form(request, fields=("role", *staleness.FIELDS)))
 
         async def stored() -> dict[str, Any]:
@@ -194,9 +195,10 @@ class PersonPages(Controller):
         if changed.id == by.id and changed.role != "admin":
             # These pages are closed to them from now on.
             return redirect(request, "/", flash=_your_role(changed.role))
-        return redirect(
-            request, person_href(changed), flash=_their_role(changed.role).format(name=changed.name)
-        )
+        href = person_href(changed)
+        undo = Undo(f"{href}/role", [("role", before)]) if changed.role != before else None
+        flash = _their_role(changed.role).format(name=changed.name)
+        return redirect(request, href, flash=flash, undo=undo)
 
     @get("/deactivation")
     async def ask_to_deactivate(
@@ -232,9 +234,9 @@ class PersonPages(Controller):
             return await _deactivation_page(
                 request, session, organization, member, refused, by=by, status_code=refused.refused_status
             )
-        return redirect(
-            request, person_href(member), flash=_("{name} is deactivated.").format(name=member.name)
-        )
+        href = person_href(member)
+        flash = _("{name} is deactivated.").format(name=member.name)
+        return redirect(request, href, flash=flash, undo=Undo(f"{href}/reactivation", []))
 
     @post("/reactivation", status_code=200)
     async def reactivate(

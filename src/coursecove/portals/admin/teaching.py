@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView, QualificationView
-from coursecove.bookings.affected import Affected, affected_by_expiry
+from coursecove.bookings.affected import Affected, affected_by_expiry, beyond_qualifications
 from coursecove.errors import Invalid, NotFound
 from coursecove.formatting import duration, local
 from coursecove.i18n import _
@@ -149,7 +149,9 @@ class TeachingPages(Controller):
         types = await appointments.list_types(session, include_unpublished=True)
         held = await appointments.qualifications_with_expiry(session, member.id)
         form = staleness.drawn(_held_values(held, types))
-        return _draw_qualifications(request, organization, member, form, types)
+        until = {one.appointment_type_id: one.expires_on for one in held}
+        beyond = await beyond_qualifications(session, member.id, until)
+        return _draw_qualifications(request, organization, member, form, types, beyond=beyond)
 
     @post("/qualifications", status_code=200)
     async def save_qualifications(
@@ -307,6 +309,7 @@ def _draw_qualifications(
     types: list[AppointmentTypeView],
     *,
     asked: Affected | None = None,
+    beyond: Affected | None = None,
     status_code: int = 200,
 ) -> Response[Any]:
     today = local(clock.now(), organization.time_zone).date()
@@ -336,4 +339,5 @@ def _draw_qualifications(
         form=form,
         rows=rows,
         question=question(asked, whose=False),
+        beyond=question(beyond, whose=False),
     )
