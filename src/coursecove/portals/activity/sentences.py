@@ -36,8 +36,6 @@ SENTENCES = {
     "child.added": N_("{who} added the child {what}"),
     "child.changed": N_("{who} changed the child {what}"),
     "child.removed": N_("{who} took the child {what} out of the school"),
-    "calendar_feed.opened": N_("{who} opened a calendar link of the location {what}"),
-    "calendar_feed.revoked": N_("{who} ended a calendar link of the location {what}"),
     "class.cancelled": N_("{who} cancelled the class {what}"),
     "class.changed": N_("{who} changed the class {what}"),
     "class.moved": N_("{who} moved the class {what}"),
