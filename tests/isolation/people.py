@@ -51,7 +51,9 @@ def answer_of(response: httpx.Response, values: list[str]) -> Answer:
     body = response.text
     headers = []
     for name, value in sorted(response.headers.items()):
-        if name not in ("date", "x-request-id"):
+        # How short a text becomes depends on every letter of it; the text itself is compared below.
+        compressed = name == "content-length" and "content-encoding" in response.headers
+        if name not in ("date", "x-request-id") and not compressed:
             headers.append((name, _without(value, values)))
     return Answer(response.status_code, tuple(headers), _without(body, values))
 

@@ -110,6 +110,7 @@ def _thing_for(name: str, things: Things) -> str:
         "student_id": "student_id",
         "booking_id": "booking_id",
         "session_id": "class_id",
+        "person_id": "student_id",
         "question_ids": "question_id",
         "room_id": "room_id",
         "room_ids": "room_id",
