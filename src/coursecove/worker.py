@@ -20,6 +20,7 @@ from dramatiq import Broker, Middleware, Worker
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 
 import coursecove.events
+import coursecove.notifications.clock_planning
 import coursecove.notifications.reminders
 import coursecove.notifications.subscribers
 import coursecove.tenants.inbound

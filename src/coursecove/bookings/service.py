@@ -40,6 +40,7 @@ from coursecove.bookings.waitlist import (
     leave_waitlist,
     list_waitlist,
 )
+from coursecove.bookings.zoned_lessons import zoned_lessons
 from coursecove.errors import NotFound
 from coursecove.i18n import _
 from coursecove.tenants.models import Member
@@ -88,6 +89,7 @@ __all__ = [
     "schedule_class",
     "substitutes",
     "week_figures",
+    "zoned_lessons",
 ]
 
 LARGEST_PAGE = 200

@@ -23,10 +23,11 @@ from coursecove.db.session import SYSTEM
 from coursecove.errors import NotFound
 from coursecove.i18n import speaking
 from coursecove.jobs import job
+from coursecove.notifications.clock_letters import clock_letter, find_clock_notice
 from coursecove.notifications.letters import Letter
 from coursecove.notifications.mail_texts import find_words
 from coursecove.notifications.messages import UnusableAddress, compose, compose_letter
-from coursecove.notifications.notices import find_notice
+from coursecove.notifications.notices import find_notice, unsubscribe_link
 from coursecove.notifications.rendering import render_letter
 from coursecove.notifications.smtp import RecipientRefused, send
 from coursecove.notifications.waitlist_letters import find_waitlist_notice, waitlist_letter
@@ -131,6 +132,20 @@ async def _message(session: AsyncSession, delivery: Row[Any], settings: Settings
         with speaking(language):
             return _from_letter(
                 waitlist_letter(place), organization, recipient, delivery, settings, base=place.link
+            )
+    if delivery.clock_change_at is not None:
+        moves = await find_clock_notice(session, delivery, origin=settings.origin(organization.slug), **options)
+        if moves is None:
+            return None
+        with speaking(language):
+            return _from_letter(
+                clock_letter(moves),
+                organization,
+                recipient,
+                delivery,
+                settings,
+                base=moves.link,
+                unsubscribe=unsubscribe_link(settings, organization, recipient.id, delivery.kind),
             )
     notice = await find_notice(session, delivery, settings, **options)
     if notice is None:

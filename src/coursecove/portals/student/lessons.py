@@ -23,6 +23,7 @@ from coursecove.i18n import _, ngettext
 from coursecove.notifications.calendar_invite import calendar_invite
 from coursecove.notifications.rendering import Notice
 from coursecove.portals.booking_notes import note_words
+from coursecove.portals.clock_notes import clock_note
 from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
@@ -134,7 +135,15 @@ class LessonPages(Controller):
         )
         title = _("You’re booked") if fresh else booking.appointment_type.name
         return await _draw(
-            request, session, organization, booking, "student/lesson.html", title, by=by, fresh=fresh
+            request,
+            session,
+            organization,
+            booking,
+            "student/lesson.html",
+            title,
+            by=by,
+            fresh=fresh,
+            clock_note=await clock_note(request, session, organization, booking),
         )
 
     @get("/{reference:str}/calendar.ics")
