@@ -333,3 +333,31 @@ def test_a_class_that_is_over_is_not_cancelled_any_more(
     assert "This class is over." in text_of(refused)
     # Whoever asks when it is over is shown the class instead.
     assert ida.get(f"{path}/cancel").headers["location"] == path
+
+
+def test_who_waits_for_a_seat_is_told_to_its_staff_only(
+    client: ClientFor, ida: httpx.Client, settings: Settings, musicschool: School
+) -> None:
+    with inside(settings, musicschool) as connection:
+        full = put(
+            connection,
+            musicschool,
+            at(a_later_day(weekday=1, weeks=6), 10),
+            teacher="ida@harmony.example",
+            students=["mia@example.com", "leo@example.com"],
+            type_name="Choir",
+            location="Studio Linden",
+            capacity=2,
+            scheduled=True,
+        )
+    path = f"/teach/classes/{full.handle('Choir')}"
+    assert "Waiting for a seat" not in text_of(ida.get(path))
+    joined = client("musicschool", "priya@example.com").post(
+        "/api/v1/waitlist-entries", json={"session_id": str(full.session_id)}
+    )
+    assert joined.status_code == 201, joined.text
+    said = text_of(ida.get(path))
+    assert "Waiting for a seat" in said
+    assert "Priya Nair" in said
+    assert client("musicschool", "tomas@harmony.example", cookie=True).get(path).status_code == 404
+    assert client("musicschool", "mia@example.com", cookie=True).get(path).status_code == 403

@@ -185,6 +185,7 @@ class ClassPages(Controller):
         now = clock.now()
         seats = found.seats or []
         sitting = [seat for seat in seats if seat.status == "confirmed"]
+        waiting = await bookings.list_waitlist(session, viewer=by, session_id=found.id)
         return render(
             request,
             template,
@@ -214,6 +215,19 @@ class ClassPages(Controller):
                     "attendance": seat.attendance or "",
                 }
                 for seat in seats
+            ],
+            waiting=[
+                {
+                    "name": entry.student.name,
+                    "initials": initials(entry.student.name),
+                    "image_url": entry.student.image_url,
+                    "email": entry.student.email,
+                    # A seat that came free is kept for them for a while.
+                    "offered": _("Offered until {when}").format(when=clocks.moment(entry.offer_expires_at))
+                    if entry.offer_expires_at
+                    else None,
+                }
+                for entry in waiting
             ],
             book_href=self.desk.book_href(found),
             attendance=attendance_choices(),
