@@ -28,6 +28,8 @@ lint: $(VENV)/.dev ## Check style, types, the direction of imports and the house
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/house_rules.py
 	@$(BIN)/python scripts/build_css.py --check
+	@$(BIN)/python scripts/bare_words.py
+	@$(BIN)/python scripts/messages.py --check
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -36,6 +36,9 @@ _ENTITY = re.compile(r"&#?\w+;")
 #: A sentence, a label: begins like one, or has words with blanks between them and nothing a class name has.
 _SENTENCE = re.compile(r"^[A-ZÄÖÜ][a-zäöü’']+\b|[.?!…]$|^[a-z’']+( [a-z’']+){2,}$")
 
+#: What a macro writes into a tag.
+_ATTRIBUTES = re.compile(r"(?:[a-z-]+=\"[^\"]*\"\s*)+")
+
 Found = Iterator[tuple[int, str]]
 
 
@@ -56,6 +59,8 @@ class _Text(HTMLParser):
         self._look(data)
 
     def _look(self, text: str) -> None:
+        if _ATTRIBUTES.fullmatch(text.strip()):
+            return
         words = [word for word in _WORD.findall(_ENTITY.sub(" ", text)) if word not in NAMES]
         if words:
             self.found.append((self.getpos()[0], " ".join(text.split())))
@@ -69,6 +74,8 @@ def _blank(match: re.Match[str]) -> str:
 def words_in_markup(source: str) -> Found:
     """Yield the line and text of what a template says without translating it."""
     plain = re.sub(r"(?s)\{#.*?#\}", _blank, source)
+    # Rules of a style sheet, and classes of the body.
+    plain = re.sub(r"(?s)<style\b.*?</style>|\{% block body_class %\}.*?\{% endblock %\}", _blank, plain)
     plain = re.sub(r"(?s)\{%-?\s*trans\b.*?\{%-?\s*endtrans\s*-?%\}", _blank, plain)
     plain = re.sub(r"(?s)\{%.*?%\}|\{\{.*?\}\}", _blank, plain)
     parser = _Text()
@@ -92,7 +99,7 @@ def _walk(node: nodes.Node) -> Found:
     if isinstance(node, nodes.Compare | nodes.Test | nodes.Getitem):
         return
     if isinstance(node, nodes.Const) and isinstance(node.value, str) and node.value not in NAMES:
-        if _SENTENCE.search(node.value):
+        if _WORD.search(node.value) and _SENTENCE.search(node.value):
             yield node.lineno, node.value
         return
     if isinstance(node, nodes.Dict):

@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
 from coursecove.appointments.controllers import API_CONTROLLERS as APPOINTMENTS
 from coursecove.bookings.controllers import API_CONTROLLERS as BOOKINGS
 from coursecove.errors import Malformed
+from coursecove.i18n import _
 from coursecove.lists.controllers import API_CONTROLLERS as LISTS
 from coursecove.notifications.controllers import API_CONTROLLERS as NOTIFICATIONS
 from coursecove.problems import PROBLEM_JSON, field_errors
@@ -53,7 +54,7 @@ class ApiRequest(Request[Any, Any, Any]):
                 msgspec.convert(body, expected.annotation)
             except msgspec.ValidationError as error:
                 fields = field_errors(error).fields
-                raise Malformed("The request does not fit the documentation.", fields=fields) from None
+                raise Malformed(_("The request does not fit the documentation."), fields=fields) from None
         return body
 
 

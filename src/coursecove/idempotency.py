@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import organization_of
 from coursecove.errors import Conflict, CourseCoveError, Malformed
+from coursecove.i18n import _
 
 KEPT = "24 hours"
 
@@ -87,7 +88,7 @@ async def respond_once(
     if key is None:
         return Response(await work(), status_code=status_code)
     if not _VISIBLE.fullmatch(key):
-        raise Malformed("An Idempotency-Key has 1 to 200 visible ASCII characters.")
+        raise Malformed(_("An Idempotency-Key has 1 to 200 visible ASCII characters."))
     organization_id = organization_of(session)
     # Trying, not waiting: a client that repeats itself must not pile up connections.
     name = f"idempotency:{organization_id}:{member_id}:{key}"

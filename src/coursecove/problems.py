@@ -76,8 +76,8 @@ def _from_validation(error: ValidationException) -> CourseCoveError:
             name = str(problem.get("key") or "body")
             fields[name] = str(problem.get("message", "is not valid"))
     if not fields:
-        return Malformed("The request could not be read. Check the body against the documentation.")
-    return Malformed("The request does not fit the documentation.", fields=fields)
+        return Malformed(_("The request could not be read. Check the body against the documentation."))
+    return Malformed(_("The request does not fit the documentation."), fields=fields)
 
 
 def problem(error: CourseCoveError) -> dict[str, Any]:

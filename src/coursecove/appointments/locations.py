@@ -120,7 +120,7 @@ async def archive_location(session: AsyncSession, location_id: uuid.UUID, *, by:
         return before
     stranded = (await session.execute(queries.types_taught_only_at(location_id))).all()
     if stranded:
-        names = [f"“{name}”" for _, name in stranded]
+        names = [f"“{name}”" for _id, name in stranded]
         more = len(names) - 3
         shown = ", ".join(names[:3])
         if more > 0:

@@ -200,7 +200,7 @@ async def link(session: AsyncSession, pairs: Iterable[tuple[uuid.UUID, uuid.UUID
     pairs = sorted(set(pairs))
     if not pairs:
         return
-    members = {member for member, _ in pairs}
+    members = {member for member, _type in pairs}
     for member_id in sorted(members - set(await tenants.instructors_by_id(session, members))):
         await tenants.ensure_instructor_profile(session, await tenants.get_member(session, member_id))
     rows = [

@@ -35,6 +35,7 @@ from coursecove.bookings.schemas import (
 from coursecove.bookings.series_controller import SeriesController
 from coursecove.bookings.waitlist_controller import WaitlistController
 from coursecove.errors import Forbidden, NotFound, Unauthenticated
+from coursecove.i18n import _
 from coursecove.idempotency import IdempotencyKey, respond_once
 from coursecove.tenants import guards
 from coursecove.tenants.guards import AnyRequest
@@ -77,14 +78,14 @@ class AvailabilityController(Controller):
         """
         if student_id is not None:
             if viewer is None:
-                raise Unauthenticated("Sign in to ask for somebody.")
+                raise Unauthenticated(_("Sign in to ask for somebody."))
             if viewer.role == "student" and not await is_own(session, student_id, by=viewer):
-                raise Forbidden("Ask for yourself and your children only.")
+                raise Forbidden(_("Ask for yourself and your children only."))
         found = await appointments.get_type(session, appointment_type_id)
         staff = viewer is not None and viewer.role != "student"
         if found.archived_at or not (found.published_at or staff):
             # The words of the service for an unknown id: a draft is not to be guessed at.
-            raise NotFound("There is no such appointment type at this school.")
+            raise NotFound(_("There is no such appointment type at this school."))
         start, end = window_in(request, from_, until)
         return SlotList(
             await available_slots(

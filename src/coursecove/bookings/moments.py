@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 
 from coursecove import clock
 from coursecove.errors import Invalid
+from coursecove.i18n import _
 from coursecove.tenants.guards import AnyRequest
 from coursecove.tenants.instants import instant_in
 
@@ -34,7 +35,7 @@ def window_in(request: AnyRequest, from_: datetime | None, until: datetime | Non
     try:
         end = instant_in(request, "until", until) or start + USUAL_WINDOW
     except OverflowError:
-        raise Invalid(fields={"from": "Choose a time within the calendar."}) from None
+        raise Invalid(fields={"from": _("Choose a time within the calendar.")}) from None
     if end - start > LONGEST_WINDOW:
-        raise Invalid(fields={"until": "Ask for 62 days at most."})
+        raise Invalid(fields={"until": _("Ask for 62 days at most.")})
     return start, end

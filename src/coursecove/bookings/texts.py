@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from coursecove import formatting
 from coursecove.errors import Invalid
+from coursecove.i18n import _
 from coursecove.text import is_storable, paragraphs
 
 
@@ -10,7 +12,10 @@ def checked_text(text: str, *, field: str, longest: int) -> str:
     """Return ``text`` tidied; raises :class:`Invalid` at ``field`` when it cannot be kept as it is."""
     text = paragraphs(text)
     if not is_storable(text):
-        raise Invalid(fields={field: "Remove the characters that cannot be shown."})
+        raise Invalid(fields={field: _("Remove the characters that cannot be shown.")})
     if len(text) > longest:
-        raise Invalid(fields={field: f"Keep this to {longest:,} characters; it has {len(text):,}."})
+        words = _("Keep this to {most} characters; it has {count}.")
+        raise Invalid(
+            fields={field: words.format(most=formatting.number(longest), count=formatting.number(len(text)))}
+        )
     return text

@@ -48,11 +48,11 @@ async def as_member(request: AnyRequest, session: NamedDependency[AsyncSession])
     identity = identity_of(request)
     if isinstance(identity, SignedOut):
         await _keep_what_was_typed(request)
-        raise Unauthenticated("Sign in to go on.", extra={"reason": identity.reason})
+        raise Unauthenticated(_("Sign in to go on."), extra={"reason": identity.reason})
     member = await maybe_member(request, session)
     if member is None:
         await check_not_deactivated(session, identity.claims.user_id)
-        raise NotAMember("Ask the school to invite you, or join it first.")
+        raise NotAMember(_("Ask the school to invite you, or join it first."))
     return member
 
 
@@ -60,7 +60,7 @@ async def as_staff(request: AnyRequest, session: NamedDependency[AsyncSession]) 
     """Yield an instructor or an admin; refuse everybody else."""
     member = await as_member(request, session)
     if member.role not in ("instructor", "admin"):
-        raise Forbidden("This is for the school's instructors.")
+        raise Forbidden(_("This is for the school's instructors."))
     return member
 
 
@@ -68,7 +68,7 @@ async def as_admin(request: AnyRequest, session: NamedDependency[AsyncSession]) 
     """Yield an admin; refuse everybody else."""
     member = await as_member(request, session)
     if member.role != "admin":
-        raise Forbidden("This is for the school's admins.")
+        raise Forbidden(_("This is for the school's admins."))
     return member
 
 
@@ -81,7 +81,7 @@ async def check_not_deactivated(session: AsyncSession, clerk_user_id: str) -> No
 def check_self_or_admin(by: Member, member_id: uuid.UUID) -> None:
     """Raise :class:`Forbidden` unless ``by`` is that member or an admin."""
     if by.id != member_id and by.role != "admin":
-        raise Forbidden("This is for the instructor and for the school's admins.")
+        raise Forbidden(_("This is for the instructor and for the school's admins."))
 
 
 async def _keep_what_was_typed(request: AnyRequest) -> None:

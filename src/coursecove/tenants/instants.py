@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 from coursecove.errors import Invalid
+from coursecove.i18n import _
 from coursecove.tenants.guards import AnyRequest
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\D")
@@ -16,5 +17,5 @@ def instant_in(request: AnyRequest, field: str, moment: datetime | None) -> date
     # In an address, msgspec takes a bare number for seconds since 1970 too; the documentation does not.
     written = all(_DATE.match(text) for text in request.query_params.getall(field, []))
     if moment is not None and (moment.tzinfo is None or not written):
-        raise Invalid(fields={field: "Give date, time and offset, as in 2026-12-01T09:00:00+01:00."})
+        raise Invalid(fields={field: _("Give date, time and offset, as in 2026-12-01T09:00:00+01:00.")})
     return moment

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.di import NamedDependency, Provide
 
+from coursecove.i18n import _
 from coursecove.portals.admin.navigation import admin_clocks
 from coursecove.portals.forms import read_form
 from coursecove.portals.pages import redirect
@@ -75,4 +76,4 @@ async def synchronize(
     except SyncTooSoon as refused:
         words = f"{refused.title}. {refused.detail or ''}".strip()
         return redirect(request, "/admin/school", flash=words, kind="info")
-    return redirect(request, "/admin/school", flash="Synchronization has begun. It takes a moment.")
+    return redirect(request, "/admin/school", flash=_("Synchronization has begun. It takes a moment."))
