@@ -54,7 +54,7 @@ def test_a_freed_seat_is_offered_by_mail_with_its_deadline(
     assert "It is kept for you until" in text
     assert "Berlin time" in text
     assert "nobody is enrolled without saying yes" in text
-    assert "/lessons" in text
+    assert f"/classes/{entry.class_handle}" in text
     assert mail.message["List-Unsubscribe"] is None
     assert "Mia" not in mail.content.decode()
     # Handed on once more, it is still one mail.

@@ -56,7 +56,15 @@ async def find_waitlist_notice(
         instructor_zone=teaching.time_zone if teaching else organization.time_zone,
         own_zone=chosen.time_zone or chosen.seen_time_zone,
     )
-    return WaitlistNotice(delivery.kind, entry, organization, f"{origin}/lessons", zone, other_zone, recipient)
+    return WaitlistNotice(
+        delivery.kind,
+        entry,
+        organization,
+        f"{origin}/classes/{entry.class_handle}",
+        zone,
+        other_zone,
+        recipient,
+    )
 
 
 def waitlist_letter(notice: WaitlistNotice) -> Letter:
@@ -68,7 +76,7 @@ def waitlist_letter(notice: WaitlistNotice) -> Letter:
     start = short_start(entry.starts_at, notice.zone, with_zone=notice.other_zone is not None)
     when = time_span(entry.starts_at, entry.ends_at, notice.zone)
     notes: list[str] = []
-    buttons = [Button(_("Open my lessons"), notice.link)]
+    buttons = [Button(_("Open the class"), notice.link)]
     if notice.kind == "offer":
         until = moment_in_words(entry.offer_expires_at or entry.starts_at, notice.zone)
         subject = _("A seat is free: {what}, {start}")

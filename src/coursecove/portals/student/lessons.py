@@ -175,6 +175,8 @@ class LessonPages(Controller):
             recipient_email=by.email or sender,
             mail_from=settings.mail_from,
             base_domain=settings.base_domain,
+            # Taken, not sent: a calendar adds it and asks nobody for an answer.
+            method="PUBLISH",
         )
         return Response(
             entry,
