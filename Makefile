@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format css messages gallery screenshots chaos fuzz isolation bench lock browser install clean
+.PHONY: help demo test test-fast lint format css messages gallery screenshots chaos races fuzz isolation bench lock browser install clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ isolation: $(VENV)/.dev ## Run the isolation matrices and print how much was com
 
 chaos: $(VENV)/.dev ## Kill and restart under 10,000 webhooks, and say what was lost (CHAOS_ARGS="--seed 2")
 	@$(BIN)/python -m faults.chaos --controls $(CHAOS_ARGS)
+
+races: $(VENV)/.dev ## Let 1,000 people race for one hour, 100 times, and 100,000 random steps (RACES_ARGS="--short")
+	@$(BIN)/python -m faults.races $(RACES_ARGS)
 
 bench: $(VENV)/.dev ## Measure speed against floors, on a quiet machine (BENCH_ARGS="--only slots,availability --quick")
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

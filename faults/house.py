@@ -105,7 +105,7 @@ class House:
         self.name = f"chaos_{secrets.token_hex(4)}"
         self.home = home / self.name
         self.home.mkdir()
-        self._environment = _environment(servers, self.name)
+        self._environment = environment_of(servers, self.name)
         self.settings: Settings = load_settings(self._environment)
         self._command = [sys.executable, "-m", "coursecove"]
         if sabotage is not None:
@@ -235,7 +235,8 @@ class Process:
             self.kill()
 
 
-def _environment(servers: Servers, database: str) -> dict[str, str]:
+def environment_of(servers: Servers, database: str) -> dict[str, str]:
+    """Return what the processes of a house are started with."""
     password = secrets.token_hex(16)
 
     def url(role: str) -> str:
