@@ -124,8 +124,12 @@ TEXTS = {
     "/admin/school/look": ("accent_color",),
     "/admin/school/policies": ("self_enrolment", "policy_text", "default_travel_minutes"),
     "/admin/locations/new": ("name", "address", "directions", "time_zone"),
+    "/admin/locations/{slug}/rooms": ("name", "capacity"),
+    "/admin/travel/new": ("name", "postcode_prefixes", "travel_minutes"),
+    "/admin/closures/new": ("name", "starts_on", "ends_on", "location"),
     "/admin/people/invite": ("emails", "role"),
     "/admin/types/new": ("name", "description", "color", "location_mode", "duration_minutes", "price_cents"),
+    "/admin/types/{slug}/questions/new": ("label", "hint", "kind", "options"),
     "/book/{slug}": ("with", "place", "time", "note"),
 }
 

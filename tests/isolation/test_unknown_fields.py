@@ -93,7 +93,7 @@ def _order(route: str) -> tuple[bool, bool, int, str]:
     """Forms that change something, those that end things, those that bring them back, the way out."""
     back = route.endswith(("/restore", "/reactivation"))
     # Whoever is shut out sends nothing any more.
-    ends = (any(word in route for word in ("cancel", "archive", "remove"))) + 2 * ("/deactivation" in route)
+    ends = (any(word in route for word in ("cancel", "archive"))) + 2 * ("/deactivation" in route)
     return ("sign-out" in route, back, ends, route)
 
 
