@@ -73,7 +73,8 @@ def _from_validation(error: ValidationException) -> CourseCoveError:
     extra = error.extra if isinstance(error.extra, list) else []
     for problem in extra:
         if isinstance(problem, dict):
-            name = str(problem.get("key") or "body")
+            # A parameter that Python has a word for ("from") has a longer name here, and nowhere else.
+            name = str(problem.get("key") or "body").removesuffix("_")
             fields[name] = str(problem.get("message", "is not valid"))
     if not fields:
         return Malformed(_("The request could not be read. Check the body against the documentation."))
@@ -143,4 +144,6 @@ def field_errors(error: msgspec.ValidationError, *, messages: dict[str, str] | N
     elif "missing required field `" in text:
         field = text.split("`")[1]
         text = _("This is needed.")
+    elif "unknown field `" in text:
+        field = text.split("`")[1]
     return Invalid(fields={field: (messages or {}).get(field, text)})
