@@ -193,8 +193,8 @@ def test_a_worker_with_a_session_of_its_own_does_not_survive_either(runs: list[R
 
 
 def test_the_clock_and_not_the_naps_says_when_asking_is_over(runs: list[Run], tmp_path: Path) -> None:
-    """Naps take long on a busy machine; here each takes two seconds.  Fifteen of them were waited for once."""
-    (tmp_path / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 2\n")
+    """Naps take long on a busy machine; here each takes four seconds.  Fifteen of them were waited for once."""
+    (tmp_path / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 4\n")
     (tmp_path / "sleep").chmod(0o755)
     run = Run(
         f"{shell('worker', WORKER)}\nsupervisor.wait()", path=f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
