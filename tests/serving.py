@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Awaitable, Iterator
@@ -11,6 +10,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import uvicorn
+
+from coursecove.dev.daemons import free_port
+
+__all__ = ["Loop", "free_port", "serving"]
 
 T = TypeVar("T")
 
@@ -36,13 +39,6 @@ class Loop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from coursecove.config import read_env_file
+from tests.patience import patience
 from tests.serving import free_port
 
 BASE_DOMAIN = "coursecove.localhost"
@@ -63,7 +64,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(port, home)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        process.wait(patience(15))
 
 
 @pytest.fixture(scope="package")
@@ -110,7 +111,7 @@ def visit(browser: Browser, house: House, project: Path) -> Iterator[OpenContext
             viewport={"width": size["width"], "height": size["height"]},
             **{"locale": "en-GB", "timezone_id": "Europe/Berlin", **options},  # type: ignore[arg-type]
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(patience(15) * 1000)
 
         def watch(page: Page) -> None:
             page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))

@@ -28,6 +28,8 @@ LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
 _LOG_BYTES = 8 * 1024 * 1024
 _START_ATTEMPTS = 5
+# Below what systems give to outgoing connections: one of those often took a port before we listened on it.
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
 
 
 class DaemonError(RuntimeError):
@@ -84,7 +86,11 @@ def port_is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Ask the kernel for a port nobody listens on. Somebody else may take it at once: be ready to ask again."""
+    """Find a port nobody listens on. Somebody else may take it at once: be ready to ask again."""
+    for _ in range(100):
+        chosen = _FIRST_PORT + secrets.randbelow(_LAST_PORT - _FIRST_PORT)
+        if port_is_free(chosen):
+            return chosen
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
