@@ -140,7 +140,9 @@ def resolve(page: Page, school: str, path: str) -> str:
         page.goto(f"{school}/platform/webhooks?type=organizationMembership.created")
         return str(page.locator("main a[href^='/platform/webhooks/msg_']").first.get_attribute("href"))
     if path in ("{time}", "{confirm}"):
-        page.goto(f"{school}/book/piano-lesson?with=ida-berg")
+        # A month from now is sure to have free days, whatever day it is.
+        month = datetime.now(UTC).date().replace(day=1) + timedelta(days=32)
+        page.goto(f"{school}/book/piano-lesson?with=ida-berg&month={month:%Y-%m}")
         page.locator("#days a").nth(2).click()
         page.wait_for_url(re.compile("day="))
         if path == "{confirm}":
