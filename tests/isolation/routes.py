@@ -192,7 +192,7 @@ _PARAMETERS = {
 
 
 #: Parameters that name no thing of a school.
-_OF_EVERYBODY = ("on_date", "kind", "language")
+_OF_EVERYBODY = ("on_date", "kind", "language", "file")
 
 
 def names_a_thing(route: str) -> bool:
