@@ -172,6 +172,9 @@ document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
   ctx.busyElements = pressed ? [pressed] : [];
   busy(ctx.busyElements, true);
   ctx.focusedId = document.activeElement?.id;
+  // After the swap the source is gone, so its name is kept now.
+  const narrowing = [ctx.sourceElement, document.activeElement].find((element) => element?.matches?.("[data-keep-focus]"));
+  ctx.keptId = narrowing?.id;
 });
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => busy(ctx.busyElements ?? [], false));
@@ -194,12 +197,21 @@ document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx?.request) toast("error", words.offline);
 });
 
+// A link that leads out of the part that is exchanged: the page it leads to has no such part, and is opened whole.
+document.addEventListener("htmx:after:request", (event) => {
+  const { ctx } = event.detail;
+  const part = /^#([\w-]+)$/.exec(ctx.select ?? "")?.[1];
+  if (!part || ctx.request.method !== "GET" || ctx.response.status >= 400 || ctx.text.includes(`id="${part}"`)) return;
+  event.preventDefault();
+  location.assign(ctx.response.raw.url);
+});
+
 // After a swap the focus goes to what the answer is about, and never falls back to the top of the page.
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   announceFlash(document);
   const target = ctx.target?.isConnected ? ctx.target : document.getElementById(ctx.target?.id);
   // What narrows the page one looks at keeps the focus, and the page stays where it is.
-  const kept = ctx.sourceElement?.hasAttribute?.("data-keep-focus") && document.getElementById(ctx.sourceElement.id);
+  const kept = ctx.keptId && document.getElementById(ctx.keptId);
   if (kept) return kept.focus({ preventScroll: true });
   const wanted = target?.querySelector("[data-focus], [autofocus], [aria-invalid=true]");
   if (wanted) wanted.focus();

@@ -15,8 +15,28 @@ pytestmark = pytest.mark.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OPERATOR = "Olivia Park"
 PAGES: dict[str | None, list[str]] = {
-    None: ["/", "/sign-in", "/sign-up", "/book/piano-lesson", "/book/piano-lesson?with=ida-berg", "/nowhere"],
-    "Mia Okafor": ["/lessons", "/lessons?show=past", "/sign-out"],
+    None: [
+        "/",
+        "/?with=ida-berg&kind=class&place=@online",
+        "/sign-in",
+        "/sign-up",
+        "/book/piano-lesson",
+        "/book/piano-lesson?with=ida-berg",
+        "/book/choir-evening",
+        "/book/piano-at-your-home",
+        "/embed",
+        "/embed/piano-lesson",
+        "/nowhere",
+    ],
+    "Mia Okafor": [
+        "/",
+        "/book/piano-lesson?with=ida-berg&at=evening",
+        "/lessons",
+        "/lessons?show=past",
+        "/settings",
+        "/family",
+        "/sign-out",
+    ],
     "Ida Berg": [
         "/teach",
         "/teach/week",
@@ -59,6 +79,7 @@ PAGES: dict[str | None, list[str]] = {
         "/admin/school/look",
         "/admin/school/policies",
         "/admin/school/texts",
+        "/admin/school/website",
         "/admin/school/texts/confirmation/en",
         "/admin/exports",
         "/admin/imports",

@@ -63,6 +63,7 @@ def test_the_dates_are_shown_before_anything_is_written(client: ClientFor) -> No
     assert "Look at the dates" in said
     assert "Every date can be had." in said
     assert preview.text.count('name="date-') == 3
+    assert said.count("Leave it out") == 3
     assert not RAW_ID.search(preview.text)
     assert lessons_of(leo) == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -41,11 +42,17 @@ class _Visit:
     children: list[ChildView]
     student: ChildView | None
     places: dict[Any, WaitlistEntryView]
+    # The family's seats in it, by who has them.
+    seats: dict[Any, BookingView]
     viewer: Member | None
 
     @property
     def student_id(self) -> Any:
         return self.student.id if self.student else self.viewer.id if self.viewer else None
+
+    @property
+    def seat(self) -> BookingView | None:
+        return self.seats.get(self.student_id)
 
     @property
     def place(self) -> WaitlistEntryView | None:
@@ -177,7 +184,24 @@ async def _visit(session: AsyncSession, handle: str, for_: str, viewer: Member |
     if student is None and for_ != MYSELF and viewer and viewer.id not in own:
         # Whoever follows a link about a child's place means the child.
         student = next((child for child in children if child.id in own), None)
-    return _Visit(found, type_, children, student, own, viewer)
+    seats = await _seats(session, found, viewer) if viewer else {}
+    return _Visit(found, type_, children, student, own, seats, viewer)
+
+
+async def _seats(session: AsyncSession, found: ClassView, viewer: Member) -> dict[Any, BookingView]:
+    taken = await bookings.list_bookings(
+        session,
+        viewer=viewer,
+        own=True,
+        appointment_type_id=found.appointment_type.id,
+        from_=found.starts_at,
+        until=found.starts_at + timedelta(seconds=1),
+    )
+    return {
+        booking.student.id: booking
+        for booking in taken.items
+        if booking.session_id == found.id and booking.cancelled_at is None
+    }
 
 
 def _for(student: ChildView | None) -> str:
@@ -256,6 +280,7 @@ def _draw(
         href=visit.href,
         when=clocks.when(found.starts_at, found.ends_at),
         over=over,
+        seat_taken_href=f"/lessons/{visit.seat.reference}" if visit.seat else None,
         full=found.seats_left == 0,
         seat_href=address(
             type_.slug,
