@@ -70,6 +70,18 @@ def test_the_overview_has_something_to_look_at(dressed: str, client: ClientFor) 
     assert "nothing is booked after that" in text_of(page)
 
 
+def test_every_type_can_be_seen_as_a_student_sees_it(
+    dressed: str, admin: httpx.Client, client: ClientFor
+) -> None:
+    """Classes, lessons at the student's place, several lengths: each has its own steps."""
+    pages = client(dressed, ADMINS[dressed], cookie=True)
+    for type_ in admin.get("/api/v1/appointment-types").json()["items"]:
+        preview = pages.get(f"/admin/types/{type_['slug']}/preview")
+        assert preview.status_code == 200, type_["name"]
+        assert type_["name"] in text_of(preview)
+        assert "Students see this page just so" in text_of(preview)
+
+
 def test_dressing_a_school_again_changes_nothing(dressed: str, admin: httpx.Client, settings: Settings) -> None:
     """As after a start that was interrupted before it could write down that it was done."""
 
