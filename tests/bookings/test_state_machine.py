@@ -221,13 +221,16 @@ class Walk(RuleBasedStateMachine):
         if self.choir is None:
             return
         rows = self.desk.rows(
-            "select id, status, starts_at from bookings "
+            "select id, status, starts_at, (select room_id is not null from sessions "
+            " where sessions.id = session_id) as has_room from bookings "
             "where id = any(:ids) and cancelled_at is null "
             "and (held_until is null or held_until > statement_timestamp())",
             ids=list(self.lessons),
         )
-        stand = {one.id: (one.state, one.start) for one in self.lessons.values() if one.stands}
-        assert {row.id: (row.status, row.starts_at) for row in rows} == stand
+        stand = {
+            one.id: (one.state, one.start, one.type == ROOMY) for one in self.lessons.values() if one.stands
+        }
+        assert {row.id: (row.status, row.starts_at, row.has_room) for row in rows} == stand
         [(taken,)] = self.desk.rows("select seats_taken from sessions where id = :id", id=self.choir.id)
         assert taken == self.choir.taken()
         offered = self.desk.rows(

@@ -19,6 +19,7 @@ from coursecove.bookings.calendar_schemas import CalendarEntry, HandOver, HandOv
 from coursecove.bookings.cancellation import give_back
 from coursecove.bookings.classes import end_class
 from coursecove.bookings.errors import CannotHandOver
+from coursecove.bookings.expiry import let_go
 from coursecove.bookings.facts import track_booking
 from coursecove.bookings.locks import lock_resources
 from coursecove.bookings.moving import refusing_constraint
@@ -42,6 +43,7 @@ where instructor_id = any(:instructor_ids) and starts_at >= :earliest and starts
   and blocked_until > :from_ and cancelled_at is null
 """)
 _INSTRUCTORS = text("select distinct instructor_id from sessions where id = any(:session_ids)")
+_SPANS = text("select blocked_from, blocked_until from sessions where id = any(:session_ids)")
 _GIVE_AWAY = text("update sessions set instructor_id = :instructor_id where id = :session_id")
 _TELL = text("update bookings set revision = revision + 1 where id = any(:booking_ids)")
 
@@ -109,6 +111,8 @@ async def hand_over(session: AsyncSession, data: HandOver, *, by: Member) -> Han
     types = {type_.id: type_ for type_ in await _all_types(session)}
     # Givers and takers together, so that two who give each other lessons do not wait in a circle.
     await lock_resources(session, members={*chosen, *await _instructors(session, wanted)})
+    spans = (await session.execute(_SPANS, {"session_ids": list(wanted)})).all()
+    await let_go(session, [(start, end) for start, end in spans])
     taught = await lock_sessions(session, list(wanted))
     _check_theirs(taught, wanted, by=by)
     seats: dict[uuid.UUID, list[Row[Any]]] = {}
