@@ -42,9 +42,9 @@ begin
                                                extract(epoch from blocked_until)::bigint) order by starts_at), '[]')
      from sessions where instructor_id = instructor and starts_at >= first - interval '18 hours'
        and starts_at < last and blocked_until > first and cancelled_at is null),
-    (select row_to_json(found) from (select id, slug, name, address, directions, time_zone from locations) found),
-    (select row_to_json(found) from (
-       select id, given_name || ' ' || family_name as name, image_url from members where id = instructor) found);
+    (select row_to_json(one) from (select id, slug, name, address, directions, time_zone from locations) one),
+    (select row_to_json(one) from (
+       select id, given_name || ' ' || family_name as name, image_url from members where id = instructor) one);
 end $$;
 create function floor_page(organization uuid) returns json language plpgsql as $$
 begin
@@ -225,7 +225,7 @@ def create_app() -> Litestar:
             buffer=900,
         )
         return {
-            "slots": [
+            "items": [
                 Slot(
                     datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(at + 1800, UTC), place, [person], 30
                 )
