@@ -234,6 +234,8 @@ def _environment(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, pem: str, n
         "DATABASE_URL": url("coursecove_app"),
         "DATABASE_PLATFORM_URL": url("coursecove_platform"),
         "DATABASE_OWNER_URL": url("coursecove_owner"),
+        # Straight to Postgres: plans may be kept.
+        "DATABASE_PREPARE": "on",
         "REDIS_URL": valkey.url,
         "BASE_DOMAIN": BASE_DOMAIN,
         "PUBLIC_SCHEME": "http",

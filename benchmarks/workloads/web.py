@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -191,6 +192,7 @@ def _one(asked: bytes) -> list[bytes]:
 
 def measure_availability(side: Sides, report: Report, *, quick: bool) -> None:
     """Free times, against the bare reference for one instructor, then the whole grid."""
+    _check_same_answer(side)
     for days, connections in itertools.product((1, 28), (8,) if quick else CONNECTIONS):
         in_turn(
             side,
@@ -211,6 +213,22 @@ def measure_availability(side: Sides, report: Report, *, quick: bool) -> None:
         alone(
             side, report, "availability", what, [availability(AVAILABLE[people, booked], side.begins, days)], 8
         )
+
+
+def _check_same_answer(side: Sides) -> None:
+    """Raise unless floor and ours offer the same times: a floor that does another job is none."""
+
+    def answered(port: int, asked: bytes) -> list[str]:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(asked.replace(b"HTTP/1.1\r\n", b"HTTP/1.0\r\n", 1))
+            stream = connection.makefile("rb")
+            body = stream.read().partition(b"\r\n\r\n")[2]
+        return [slot["starts_at"] for slot in json.loads(body)["items"]]
+
+    floor = answered(side.floor_port, floor_availability(SOLO, side.begins, 28))
+    ours = answered(side.port, availability(SOLO, side.begins, 28))
+    if floor != ours or not ours:
+        raise RuntimeError(f"the floor offers {len(floor)} times, ours {len(ours)}, or not the same ones")
 
 
 def _bookings(side: Sides, school: School, count: int, *, floor: bool) -> list[bytes]:

@@ -63,6 +63,8 @@ class Settings:
     rate_limit_writes: int
     rate_limit_organization: int
     platform_operators: tuple[str, ...]
+    #: Whether Postgres keeps the plans of statements per connection; not through pgbouncer before 1.21.
+    database_prepare: bool
     log_format: str
     host: str
     port: int
@@ -353,6 +355,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rate_limit_writes=read.number("RATE_LIMIT_WRITES", 60 if limited else 0),
         rate_limit_organization=read.number("RATE_LIMIT_ORGANIZATION", 6000 if limited else 0),
         platform_operators=_names(read.text("PLATFORM_OPERATORS", "", check=_check_people)),
+        database_prepare=read.text("DATABASE_PREPARE", "off", check=_one_of("on", "off")) == "on",
         log_format=read.text(
             "LOG_FORMAT",
             "json" if app_env == "production" else "text",

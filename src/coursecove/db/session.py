@@ -34,6 +34,9 @@ from coursecove.config import Settings
 
 log = structlog.get_logger("coursecove.db")
 
+# Uses of a statement on one connection, after which Postgres keeps its plan.
+PREPARE_AFTER = 3
+
 AfterCommit = Callable[[], Awaitable[None]]
 # For this transaction only (third argument true): a pooled connection that is
 # handed on carries nothing of the last tenant or person.  What is not known is
@@ -101,7 +104,7 @@ def sqlalchemy_url(url: str) -> str:
     return "postgresql+psycopg://" + url.partition("://")[2]
 
 
-def _engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
+def _engine(url: str, *, name: str, pool_size: int, prepare: bool) -> AsyncEngine:
     engine = create_async_engine(
         sqlalchemy_url(url),
         # The driver begins nothing by itself: every transaction begins above.
@@ -115,7 +118,7 @@ def _engine(url: str, *, name: str, pool_size: int) -> AsyncEngine:
         connect_args={
             # Server-side prepared statements break behind pgbouncer in
             # transaction mode (180 errors of 1200 at the default, none so).
-            "prepare_threshold": None,
+            "prepare_threshold": PREPARE_AFTER if prepare else None,
             "application_name": name,
             "connect_timeout": 5,
         },
@@ -152,9 +155,13 @@ class Database:
         # Handed to every session, so that what is above this room (the queue,
         # for one) can be reached from a unit of work without being global.
         self._info = info or {}
-        self._app = _engine(settings.database_url, name="coursecove app", pool_size=pool_size)
+        prepare = settings.database_prepare
+        self._app = _engine(settings.database_url, name="coursecove app", pool_size=pool_size, prepare=prepare)
         self._platform = _engine(
-            settings.database_platform_url, name="coursecove platform", pool_size=platform_pool_size
+            settings.database_platform_url,
+            name="coursecove platform",
+            pool_size=platform_pool_size,
+            prepare=prepare,
         )
         options: dict[str, Any] = {"sync_session_class": ScopedSession, "expire_on_commit": False}
         self._app_sessions = async_sessionmaker(self._app, **options)

@@ -12,7 +12,7 @@ rows: see docs/decisions/0009-reading-together.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar, overload
@@ -32,6 +32,8 @@ N = TypeVar("N", bound="NamedTuple")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+
+Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +101,14 @@ async def read(session: AsyncSession, *parts: Part[Any]) -> tuple[Any, ...]:
     if session.new or session.dirty or session.deleted:
         await session.flush()
     if session.in_transaction():
-        [[answers]] = await send(session, statement, values)
+        [[answers]] = await send(session, [statement], values)
     else:
-        [[answers]] = await send_alone(session, statement, values)
+        [[answers]] = await send_alone(session, [statement], values)
     return tuple(part.decode(answer) for part, answer in zip(parts, answers, strict=True))
 
 
-async def send(
-    session: AsyncSession, statements: str, values: Mapping[str, Any]
-) -> list[list[tuple[Any, ...]]]:
-    """Send several statements of this unit of work as one message; return the rows of each, if it has any.
+async def send(session: AsyncSession, statements: Sequence[str], values: Mapping[str, Any]) -> list[Rows]:
+    """Send several statements of this unit of work at once; return the rows of each, if it has any.
 
     Each looks at the data anew, as it would in a message of its own, so a lock
     that one of them takes holds for the next.
@@ -122,9 +122,7 @@ async def send(
     return await _ask(driver, statements, values)
 
 
-async def send_alone(
-    session: AsyncSession, statements: str, values: Mapping[str, Any]
-) -> list[list[tuple[Any, ...]]]:
+async def send_alone(session: AsyncSession, statements: Sequence[str], values: Mapping[str, Any]) -> list[Rows]:
     """Send statements as a transaction of their own, inside the session's organization, durable on return.
 
     Nothing else of the unit of work is part of it, whether that has begun or not.
@@ -132,44 +130,78 @@ async def send_alone(
     assert isinstance(session.bind, AsyncEngine)
     engine = session.bind.sync_engine
     _announce(engine, statements, values)
-    alone = f"{scope_statement(session.sync_session).replace('%', '%%')}; {statements}"
     # Straight from the pool: what SQLAlchemy's connection does for a transaction is not needed for one message.
-    return (await greenlet_spawn(_ask_from_pool, engine, alone, values))[1:]
+    scope = scope_statement(session.sync_session)
+    return await greenlet_spawn(_ask_from_pool, engine, scope, statements, values)
 
 
-def _ask_from_pool(engine: Engine, statements: str, values: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
+def _ask_from_pool(
+    engine: Engine, scope: str, statements: Sequence[str], values: Mapping[str, Any]
+) -> list[Rows]:
     pooled = engine.raw_connection()
     try:
         driver = pooled.driver_connection
         assert isinstance(driver, psycopg.AsyncConnection)
-        return await_only(_ask(driver, statements, values))
+        return await_only(_ask(driver, statements, values, scope=scope))
     finally:
         pooled.close()
 
 
-def _announce(engine: Engine, statements: str, values: Mapping[str, Any]) -> None:
+def _announce(engine: Engine, statements: Sequence[str], values: Mapping[str, Any]) -> None:
     # Whoever listens to what is sent (tests that count, an operator's profiler) hears of these too.
     for heard in engine.dispatch.before_cursor_execute:
-        heard(engine, None, statements, values, None, False)
+        heard(engine, None, "; ".join(statements), values, None, False)
 
 
 async def _ask(
-    driver: psycopg.AsyncConnection, statements: str, values: Mapping[str, Any]
-) -> list[list[tuple[Any, ...]]]:
-    # Values are put in by the client: only so can a message hold several statements.
-    cursor = psycopg.AsyncClientCursor(driver)
+    driver: psycopg.AsyncConnection,
+    statements: Sequence[str],
+    values: Mapping[str, Any],
+    *,
+    scope: str | None = None,
+) -> list[Rows]:
     try:
-        await cursor.execute(statements, values)
+        if driver.prepare_threshold is not None:
+            return await _ask_prepared(driver, statements, values, scope)
+        return await _ask_in_one_message(driver, statements, values, scope)
     except psycopg.Error as error:
         # As SQLAlchemy would raise it, so that everybody above knows one kind of failure.
         raise DBAPIError.instance(
             None, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=driver.closed
         ) from error
-    found: list[list[tuple[Any, ...]]] = []
+
+
+async def _ask_in_one_message(
+    driver: psycopg.AsyncConnection, statements: Sequence[str], values: Mapping[str, Any], scope: str | None
+) -> list[Rows]:
+    # Values are put in by the client: only so can a message hold several statements.
+    cursor = psycopg.AsyncClientCursor(driver)
+    before = [scope.replace("%", "%%")] if scope else []
+    await cursor.execute("; ".join([*before, *statements]), values)
+    found: list[Rows] = []
     while True:
-        found.append(await cursor.fetchall() if cursor.description else [])
+        found.append(await _rows(cursor))
         if not cursor.nextset():
-            return found
+            return found[len(before) :]
+
+
+async def _ask_prepared(
+    driver: psycopg.AsyncConnection, statements: Sequence[str], values: Mapping[str, Any], scope: str | None
+) -> list[Rows]:
+    # Planning costs several times what a small read does; a prepared statement is planned once a connection.
+    if scope is None:
+        return [await _rows(await driver.execute(statement, values, prepare=True)) for statement in statements]
+    # Everything up to the end of the pipeline is one transaction, the settings included.
+    async with driver.pipeline():
+        await driver.execute(scope, prepare=False)
+        cursors = [await driver.execute(statement, values, prepare=True) for statement in statements]
+    return [await _rows(cursor) for cursor in cursors]
+
+
+async def _rows(cursor: psycopg.AsyncCursor[Any]) -> Rows:
+    # Not cursor.description: it makes an object per column.
+    has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
+    return await cursor.fetchall() if has_rows else []
 
 
 @lru_cache(maxsize=64)

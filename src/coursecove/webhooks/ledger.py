@@ -176,7 +176,7 @@ async def receive(session: AsyncSession, message: Received) -> Lease | None:
     token = uuid.uuid4()
     [inserted] = await send_alone(
         session,
-        _INSERT,
+        [_INSERT],
         {
             "source": message.source,
             "message_id": message.message_id,
@@ -224,7 +224,7 @@ async def complete(session: AsyncSession, lease: Lease, outcome: Outcome, *, mil
     """Write the final status, in the handler's transaction; raises :class:`LeaseLost`."""
     [done] = await send(
         session,
-        _COMPLETE,
+        [_COMPLETE],
         {
             "source": lease.source,
             "message_id": lease.message_id,
@@ -289,7 +289,7 @@ async def release(
 
 async def wake(session: AsyncSession, key: str) -> list[tuple[str, str]]:
     """Make every row that waits for ``key`` due now; return which.  Needs the lock of that entity."""
-    [woken] = await send(session, _WAKE, {"key": key})
+    [woken] = await send(session, [_WAKE], {"key": key})
     return [(source, message_id) for source, message_id in woken]
 
 

@@ -28,7 +28,7 @@ async def lock(session: AsyncSession, *names: str) -> None:
     before schools whatever order they are named in, so two events cannot
     deadlock; a transaction that changes both names both in its first call.
     """
-    await send(session, LOCK, {"keys": lock_keys(*names)})
+    await send(session, [LOCK], {"keys": lock_keys(*names)})
 
 
 def lock_keys(*names: str) -> list[int]:

@@ -69,7 +69,7 @@ async def apply_user(session: AsyncSession, user: UserData, *, created: bool = F
         "version": user.updated_at,
         "created": created,
     }
-    _, written = await send(session, f"{LOCK}; {_UPSERT}", person)
+    _, written = await send(session, [LOCK, _UPSERT], person)
     if not written:
         return Outcome.SUPERSEDED
     await arrived(session, key)
