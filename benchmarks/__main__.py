@@ -98,6 +98,7 @@ def main() -> int:
     text = msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n"
     targets = [options.json] if options.json else []
     if options.keep:
+        RESULTS.mkdir(exist_ok=True)
         targets.append(RESULTS / f"{run['measured_at'][:10]}.json")
     for path in targets:
         path.write_bytes(text)
