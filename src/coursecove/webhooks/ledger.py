@@ -74,15 +74,15 @@ on conflict (source, message_id) do nothing
 returning message_id
 """
 
-_CLAIM = text("""
+_CLAIM = """
 update webhook_events
-set status = 'processing', path = 'queue', attempts = attempts + 1, lease_token = :token, woken_at = null,
-    lease_expires_at = now() + make_interval(secs => :lease_seconds), updated_at = now()
-where source = :source and message_id = :message_id and attempts < :max_attempts
+set status = 'processing', path = 'queue', attempts = attempts + 1, lease_token = %(token)s, woken_at = null,
+    lease_expires_at = now() + make_interval(secs => %(lease_seconds)s), updated_at = now()
+where source = %(source)s and message_id = %(message_id)s and attempts < %(max_attempts)s
   and ((status = 'pending' and next_attempt_at <= now())
        or (status = 'processing' and lease_expires_at <= now()))
 returning event_type, body
-""")
+"""
 
 _IS_DUE = text("""
 select exists (
@@ -198,21 +198,25 @@ async def receive(session: AsyncSession, message: Received) -> Lease | None:
 
 
 async def claim(session: AsyncSession, source: str, message_id: str) -> Lease | None:
-    """Lease a row that is due, or whose lease ran out, to a worker; None when there is nothing to do."""
+    """Lease a row that is due, or whose lease ran out, to a worker; None when there is nothing to do.
+
+    One message, and durable when it returns, whatever becomes of the session.
+    """
     token = uuid.uuid4()
-    row = (
-        await session.execute(
-            _CLAIM,
-            {
-                "source": source,
-                "message_id": message_id,
-                "token": token,
-                "lease_seconds": QUEUE_LEASE_SECONDS,
-                "max_attempts": MAX_ATTEMPTS,
-            },
-        )
-    ).one_or_none()
-    return Lease(source, message_id, token, row.event_type, row.body, "queue") if row else None
+    [found] = await send_alone(
+        session,
+        [_CLAIM],
+        {
+            "source": source,
+            "message_id": message_id,
+            "token": token,
+            "lease_seconds": QUEUE_LEASE_SECONDS,
+            "max_attempts": MAX_ATTEMPTS,
+        },
+    )
+    for event_type, body in found:
+        return Lease(source, message_id, token, event_type, bytes(body), "queue")
+    return None
 
 
 async def is_due(session: AsyncSession, source: str, message_id: str) -> bool:
