@@ -33,6 +33,7 @@ PAGES: dict[str | None, list[str]] = {
         "/book/piano-lesson?with=ida-berg&at=evening",
         "/lessons",
         "/lessons?show=past",
+        "/lessons/calendar",
         "/settings",
         "/family",
         "/sign-out",
@@ -46,6 +47,7 @@ PAGES: dict[str | None, list[str]] = {
         "/teach/hours/dates",
         "/teach/sick",
         "/teach/profile",
+        "/teach/calendar",
     ],
     "Clara Weiss": [
         "/admin",
@@ -68,6 +70,7 @@ PAGES: dict[str | None, list[str]] = {
         "/admin/locations/studio-linden",
         "/admin/locations/studio-linden/rooms",
         "/admin/locations/studio-linden/hours",
+        "/admin/locations/studio-linden/calendar",
         "/admin/travel",
         "/admin/travel/new",
         "/admin/closures",
@@ -85,6 +88,8 @@ PAGES: dict[str | None, list[str]] = {
         "/admin/imports",
         "/admin/imports/people",
         "/admin/activity",
+        "/admin/mail",
+        "/admin/mail?status=failed",
     ],
     OPERATOR: [
         "/",

@@ -73,7 +73,7 @@ def test_a_visitor_picks_a_time_signs_in_and_books_it_on_a_phone(house: House, v
         mailbox.locator("a[download$='.ics']").first.click()
     invitation = icalendar.Calendar.from_ical(download.value.path().read_bytes())
     event = invitation.walk("VEVENT")[0]
-    assert invitation["METHOD"] == "PUBLISH"
+    assert invitation["METHOD"] == "REQUEST"
     assert reference in mailbox.frame_locator("iframe").locator("body").inner_text()
     assert "Violin lesson" in str(event["SUMMARY"])
 

@@ -73,9 +73,9 @@ async def _page(request: AnyRequest, session: AsyncSession, slug: str) -> FeedPa
         "location",
         f"/admin/locations/{place.slug}/calendar",
         "layouts/portal.html",
-        _("Everything at {place}, with rooms and names. It ends with the admin who made it.").format(
-            place=place.name
-        ),
+        _(
+            "Everything at {place}, with rooms and names. It stops when whoever made it is no admin any more."
+        ).format(place=place.name),
         lambda: admin_page(request, _("Calendar link"), *trail(place)),
         place,
         tabs_of(place, "calendar"),
