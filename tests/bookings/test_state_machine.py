@@ -247,6 +247,8 @@ class Lessons(Walk):
     @initialize()
     def open(self) -> None:
         self.open_the_day()
+        for student, teacher, type_ in ((MIA, IDA, ROOMY), (LEO, TOMAS, PLAIN)):
+            self.book_or_hold(student=student, type_=type_, teacher=teacher, minute=STARTS[0], hold=False)
 
     @rule(
         student=st.sampled_from(STUDENTS),
