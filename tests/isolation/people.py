@@ -189,6 +189,13 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.organization_id,
             school.members[student],
         )
+        (sibling_id,) = _one(
+            connection,
+            "insert into members (organization_id, id, given_name, clerk_role, guardian_id, version) "
+            "values (%s, gen_random_uuid(), 'Sibling of the matrix', 'none', %s, 0) returning id",
+            school.organization_id,
+            school.members[student],
+        )
         (entry_id,) = _one(
             connection,
             "insert into waitlist_entries (organization_id, session_id, student_id, joined_by_id) "
@@ -259,6 +266,7 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         class_handle=handle_of(class_id, "Choir of the matrix"),
         note_id=note_id,
         child_id=child_id,
+        sibling_id=sibling_id,
         entry_id=entry_id,
         series_id=series_id,
         digest=picture_id.hex,

@@ -64,6 +64,8 @@ class Things:
     note_id: uuid.UUID
     # The student's own.
     child_id: uuid.UUID
+    # Another one, for the pages: a child is taken out once.
+    sibling_id: uuid.UUID
     entry_id: uuid.UUID
     series_id: uuid.UUID
     digest: str
@@ -91,7 +93,7 @@ class Things:
 
     @property
     def child_handle(self) -> str:
-        return handle_of(self.child_id, "child")
+        return handle_of(self.sibling_id, "child")
 
     @property
     def room(self) -> str:
@@ -124,6 +126,7 @@ def like_nothing(things: Things) -> Things:
         class_type_id=uuid.uuid4(),
         note_id=uuid.uuid4(),
         child_id=uuid.uuid4(),
+        sibling_id=uuid.uuid4(),
         entry_id=uuid.uuid4(),
         series_id=uuid.uuid4(),
         digest=uuid.uuid4().hex,
