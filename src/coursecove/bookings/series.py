@@ -281,6 +281,7 @@ def _track(
             "every_weeks": data.every_weeks,
             "booking_ids": [str(booking_id) for booking_id in booking_ids],
             "pending": request.type.requires_approval and not request.exempt,
+            "in_class": request.type.kind == "class",
         },
     )
 

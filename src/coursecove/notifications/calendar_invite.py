@@ -7,8 +7,10 @@ mail moves or removes the entry of an earlier one instead of adding another.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from email.utils import parseaddr
 
+import msgspec
 from icalendar import Calendar, Event, vCalAddress, vText
 
 from coursecove.bookings.schemas import BookingView
@@ -43,6 +45,30 @@ def calendar_invite(
     ``method`` PUBLISH is for a file that somebody takes themselves.
     """
     method = method or method_of(notice) or "PUBLISH"
+    return _calendar(
+        method,
+        [_event(notice, method, recipient_email=recipient_email, mail_from=mail_from, base_domain=base_domain)],
+    )
+
+
+def series_calendar(notice: Notice, *, recipient_email: str, mail_from: str, base_domain: str) -> bytes:
+    """Return one file with an entry for each lesson of a series, each under the name it has for good.
+
+    An invitation (REQUEST) is about one UID (RFC 5546, 3.2.2), and mail programs
+    take the first entry of one and drop the others; a file that is published
+    holds any number.  Its entries have the UID and SEQUENCE that invitations
+    would have, so that a later mail about one lesson moves or removes its entry.
+    """
+    options = {"recipient_email": recipient_email, "mail_from": mail_from, "base_domain": base_domain}
+    pages = notice.link.removesuffix(notice.booking.reference)
+    singly = [
+        msgspec.structs.replace(notice, booking=lesson, link=f"{pages}{lesson.reference}")
+        for lesson in notice.lessons
+    ]
+    return _calendar("PUBLISH", [_event(one, "PUBLISH", **options) for one in singly])
+
+
+def _event(notice: Notice, method: str, *, recipient_email: str, mail_from: str, base_domain: str) -> Event:
     booking = notice.booking
     cancelled = method == "CANCEL" or booking.cancelled_at is not None
     starts_at, ends_at = times_of(notice)
@@ -69,12 +95,17 @@ def calendar_invite(
         attendee.params["partstat"] = vText("ACCEPTED")
         attendee.params["rsvp"] = vText("FALSE")
         event.add("attendee", attendee)
+    return event
+
+
+def _calendar(method: str, events: Iterable[Event]) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//CourseCove//Lessons//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method)
-    calendar.add_component(event)
+    for event in events:
+        calendar.add_component(event)
     return bytes(calendar.to_ical())
 
 

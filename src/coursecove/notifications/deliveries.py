@@ -22,6 +22,7 @@ from coursecove.i18n import N_, _
 from coursecove.jobs import enqueue
 from coursecove.notifications.kinds import Kind
 from coursecove.notifications.models import Delivery
+from coursecove.notifications.series_acts import booked_with
 from coursecove.notifications.tasks import deliver
 from coursecove.tenants.models import Member
 from coursecove.text import is_storable
@@ -118,8 +119,12 @@ async def list_deliveries(
 
 
 async def deliveries_of(session: AsyncSession, booking_id: uuid.UUID) -> list[DeliveryView]:
-    """Return the mails about one booking, oldest first."""
-    statement = _logged().where(Delivery.booking_id == booking_id)
+    """Return the mails about one booking, oldest first; those about its series among them."""
+    about: ColumnElement[bool] = Delivery.booking_id == booking_id
+    act = await booked_with(session, booking_id)
+    if act is not None:
+        about = or_(about, and_(Delivery.booking_id == act[1][0], Delivery.kind == "series_booked"))
+    statement = _logged().where(about)
     rows = await session.execute(statement.order_by(Delivery.created_at, Delivery.id))
     return [_view(row) for row in rows]
 

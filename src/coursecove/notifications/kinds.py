@@ -8,6 +8,7 @@ from coursecove.i18n import N_
 
 Kind = Literal[
     "confirmation",
+    "series_booked",
     "request",
     "approval",
     "decline",
@@ -25,6 +26,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 LABELS: dict[str, str] = {
     "confirmation": N_("Confirmation"),
+    "series_booked": N_("Series booked"),
     "request": N_("Request received"),
     "approval": N_("Request confirmed"),
     "decline": N_("Request declined"),

@@ -75,7 +75,7 @@ def subject(notice: Notice) -> str:
     """Return the subject in plain words, with the zone when the reader might think of another."""
     starts_at, _ends_at = times_of(notice)
     start = short_start(starts_at, notice.zone, with_zone=notice.other_zone is not None)
-    return _verb(notice).format(what=_what(notice), start=start)
+    return _verb(notice).format(what=what_of(notice), start=start)
 
 
 def _verb(notice: Notice) -> str:
@@ -106,7 +106,8 @@ def _verb(notice: Notice) -> str:
             return _("Cancelled: {what}, {start}")
 
 
-def _what(notice: Notice) -> str:
+def what_of(notice: Notice) -> str:
+    """Return what a subject calls the lesson: by its student, for whom it is not their own."""
     booking = notice.booking
     lesson = booking.appointment_type.name
     if notice.part != "student":
@@ -295,7 +296,7 @@ def facts_of(notice: Notice) -> list[Fact]:
     facts.append(Fact(_("When"), time_span(starts_at, ends_at, notice.zone), elsewhere))
     if notice.kind == "change" and former.starts_at and former.ends_at:
         facts.append(Fact(_("Before"), time_span(former.starts_at, former.ends_at, notice.zone)))
-    facts.append(_where(booking))
+    facts.append(where_of(booking))
     if notice.part == "student":
         was = former.instructor
         instead = _("instead of {name}").format(name=was) if was else None
@@ -314,7 +315,8 @@ def facts_of(notice: Notice) -> list[Fact]:
     return [*facts, Fact(_("Reference"), booking.reference)]
 
 
-def _where(booking: BookingView) -> Fact:
+def where_of(booking: BookingView) -> Fact:
+    """Return where a lesson is, and how one gets in."""
     if booking.location is not None:
         place = booking.location.name
         if booking.room is not None:

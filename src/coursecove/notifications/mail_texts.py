@@ -32,6 +32,7 @@ from coursecove.text import is_storable, one_line, paragraphs
 #: The kinds of mail that students get, by what happened.  A kind that is rendered for students belongs here.
 KINDS: dict[str, str] = {
     "confirmation": N_("A lesson is booked"),
+    "series_booked": N_("A series is booked"),
     "request": N_("A lesson is asked for"),
     "approval": N_("A request is confirmed"),
     "decline": N_("A request is declined"),

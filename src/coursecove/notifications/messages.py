@@ -13,7 +13,7 @@ from typing import Any
 from coursecove import clock
 from coursecove.config import Settings
 from coursecove.i18n import _
-from coursecove.notifications.calendar_invite import calendar_invite, method_of
+from coursecove.notifications.calendar_invite import calendar_invite, method_of, series_calendar
 from coursecove.notifications.rendering import Content, Notice, render
 from coursecove.notifications.wording import plain_line
 from coursecove.tenants.schemas import OrganizationView
@@ -52,7 +52,8 @@ def compose(
     """Return the message with text, HTML and the calendar entry, the latter inline and attached.
 
     Google and Outlook act on the inline ``text/calendar`` part, Apple Mail and
-    others on the file; a mail that changes nothing in a calendar has neither.
+    others on the file; a mail that changes nothing in a calendar has neither, and
+    one about a series the file alone, with all its lessons.
     Raises :class:`UnusableAddress`.
     """
     message = compose_letter(
@@ -65,7 +66,15 @@ def compose(
         unsubscribe=notice.unsubscribe,
     )
     method = method_of(notice)
-    if method is not None:
+    if notice.lessons and (notice.part == "student" or not notice.in_class):
+        file = series_calendar(
+            notice,
+            recipient_email=recipient_email,
+            mail_from=settings.mail_from,
+            base_domain=settings.base_domain,
+        )
+        message.add_attachment(file, maintype="application", subtype="ics", filename="lessons.ics")
+    elif method is not None:
         calendar = calendar_invite(
             notice,
             recipient_email=recipient_email,

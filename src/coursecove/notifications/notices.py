@@ -19,6 +19,7 @@ from coursecove.events import Event
 from coursecove.notifications.kinds import DISPENSABLE, Kind
 from coursecove.notifications.mail_texts import MailWords
 from coursecove.notifications.recipients import Part, zones_for
+from coursecove.notifications.series_acts import booked_with, lessons_to_tell
 from coursecove.notifications.unsubscribing import PATH, unsubscribe_token
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
@@ -58,6 +59,8 @@ class Notice(Struct, frozen=True):
     made_at: datetime | None = None
     # Where this kind of mail ends, for kinds one can do without.
     unsubscribe: str | None = None
+    # All lessons of a mail about a series, by start; ``booking`` is the first of them.
+    lessons: list[BookingView] = []
 
     @property
     def reader_id(self) -> uuid.UUID:
@@ -104,17 +107,19 @@ async def find_notice(
 ) -> Notice | None:
     """Return what to say about a booking; None when it is no longer true, or not for them.
 
-    What a later revision has overtaken is not said.  A reminder stands as long
-    as the lesson does at its time.
+    What a later revision has overtaken is not said, nor that a lesson is booked
+    when it is over.  A reminder stands as long as the lesson does at its time; a
+    mail about a series says what still holds of it.
     """
     fact = await _fact(session, delivery.booking_id, delivery.booking_revision)
     try:
         viewer = await _viewer(session, delivery.kind, recipient, fact)
-        booking = await bookings.get_booking(session, delivery.booking_id, viewer=viewer)
+        lessons = await _lessons(session, delivery, viewer)
     except NotFound:
         return None
-    if not _still_true(booking, delivery):
+    if not lessons:
         return None
+    booking = lessons[0]
     part: Part = "student"
     if delivery.kind == "handover":
         part = "former"
@@ -123,13 +128,18 @@ async def find_notice(
     instructors = await tenants.instructors_by_id(session, {booking.instructor.id, recipient.id})
     teaching = instructors.get(recipient.id if part == "former" else booking.instructor.id)
     chosen = await tenants.get_preferences(session, recipient.id)
-    zone, other_zone = zones_for(
-        booking,
-        part,
-        school_zone=organization.time_zone,
-        instructor_zone=teaching.time_zone if teaching else organization.time_zone,
-        own_zone=chosen.time_zone or (chosen.seen_time_zone if part == "student" else None),
-    )
+    zones = [
+        zones_for(
+            lesson,
+            part,
+            school_zone=organization.time_zone,
+            instructor_zone=teaching.time_zone if teaching else organization.time_zone,
+            own_zone=chosen.time_zone or (chosen.seen_time_zone if part == "student" else None),
+        )
+        for lesson in lessons
+    ]
+    # Two clocks may differ for some lessons of a series only.
+    zone, other_zone = next((pair for pair in zones if pair[1] is not None), zones[0])
     actor = None
     if fact and fact.actor_id:
         actor = (await tenants.members_by_id(session, [fact.actor_id])).get(fact.actor_id)
@@ -149,6 +159,7 @@ async def find_notice(
         message=fact.data.get("reason") if fact and fact.action == "booking.reassigned" else None,
         made_at=delivery.created_at,
         unsubscribe=unsubscribe_link(settings, organization, recipient.id, delivery.kind),
+        lessons=lessons if delivery.kind == "series_booked" else [],
     )
 
 
@@ -169,7 +180,21 @@ async def _viewer(session: AsyncSession, kind: str, recipient: Member, fact: Eve
     return recipient
 
 
+async def _lessons(session: AsyncSession, delivery: Row[Any], viewer: Member) -> list[BookingView]:
+    """Return what a mail still has to speak of: its lesson, or those of its series; raises NotFound."""
+    if delivery.kind == "series_booked":
+        return await lessons_to_tell(session, delivery.booking_id, viewer=viewer)
+    booking = await bookings.get_booking(session, delivery.booking_id, viewer=viewer)
+    return [booking] if _still_true(booking, delivery) else []
+
+
+#: What nobody has to be told of a lesson that is over.
+_AHEAD = frozenset({"confirmation", "request", "approval"})
+
+
 def _still_true(booking: BookingView, delivery: Row[Any]) -> bool:
+    if delivery.kind in _AHEAD and booking.ends_at <= clock.now():
+        return False
     if delivery.kind != "reminder":
         return booking.revision == int(delivery.booking_revision)
     moment = booking.starts_at - timedelta(minutes=delivery.ahead_minutes)
@@ -197,8 +222,9 @@ async def _fact(session: AsyncSession, booking_id: uuid.UUID, revision: int) -> 
 
 _KNOWN_REVISION = text("""
 select max(booking_revision) from deliveries
-where booking_id = :booking_id and recipient_id = :recipient_id and sent_at is not null
-  and kind <> 'reminder' and booking_revision < :revision
+where recipient_id = :recipient_id and sent_at is not null and kind <> 'reminder'
+  and booking_revision < :revision
+  and (booking_id = :booking_id or (booking_id = :first_of_series and kind = 'series_booked'))
 """)
 
 
@@ -206,8 +232,11 @@ async def _former(session: AsyncSession, delivery: Row[Any], booking: BookingVie
     """Return what changed since the reader last heard of the lesson, however often it changed meanwhile."""
     if delivery.kind not in ("change", "handover"):
         return Former()
+    act = await booked_with(session, delivery.booking_id)
     values = {
         "booking_id": delivery.booking_id,
+        # Of the lessons of a series one heard by one mail.
+        "first_of_series": act[1][0] if act else None,
         "recipient_id": delivery.recipient_id,
         "revision": delivery.booking_revision,
     }

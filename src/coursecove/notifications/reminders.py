@@ -44,7 +44,7 @@ where booking.cancelled_at is null and booking.confirmed_at is not null
 _PLAN = text("""
 with due as (
   select booking.organization_id, booking.id, booking.revision, booking.session_id, booking.student_id,
-    lead.minutes, booking.starts_at - make_interval(mins => lead.minutes) as moment
+    booking.series_id, lead.minutes, booking.starts_at - make_interval(mins => lead.minutes) as moment
   from unnest(cast(:leads as integer[])) as lead (minutes)
   join bookings booking
     on booking.starts_at <= cast(:now as timestamptz) + make_interval(mins => lead.minutes)
@@ -90,6 +90,13 @@ where not exists (
         and (known.not_before = reminded.moment or known.booking_revision = reminded.revision))
       or (known.kind in ('confirmation', 'approval', 'change') and known.created_at > reminded.moment)
     )
+)
+and not exists (
+  select from bookings first
+  join deliveries known on known.organization_id = first.organization_id and known.booking_id = first.id
+  where first.organization_id = reminded.organization_id and first.series_id = reminded.series_id
+    and known.kind = 'series_booked' and known.recipient_id = reminded.recipient_id
+    and known.created_at > reminded.moment
 )
 on conflict do nothing
 """)

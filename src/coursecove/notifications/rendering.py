@@ -13,6 +13,7 @@ from coursecove.notifications.kinds import Kind
 from coursecove.notifications.letters import Fact, Letter, letter_of, subject
 from coursecove.notifications.mail_texts import MailWords, filled
 from coursecove.notifications.notices import Former, Notice
+from coursecove.notifications.series_letters import series_letter
 from coursecove.notifications.wording import time_span
 from coursecove.templating import template_engine
 from coursecove.tenants.schemas import OrganizationView
@@ -42,7 +43,7 @@ def render(notice: Notice) -> Content:
     """Return the words of a notice in the language spoken right now; what people wrote is escaped in HTML."""
     words = filled(notice.words or MailWords(), placeholder_values(notice))
     return render_letter(
-        letter_of(notice),
+        series_letter(notice) if notice.lessons else letter_of(notice),
         notice.organization,
         base=notice.link,
         words=words,

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
@@ -52,7 +53,18 @@ async def sample_mail(
             actor_id=booking.instructor.id,
             actor=booking.instructor.name,
         )
+        if kind == "series_booked":
+            notice = msgspec.structs.replace(notice, lessons=_weekly(booking))
         return render(notice)
+
+
+def _weekly(booking: BookingView) -> list[BookingView]:
+    """Return a lesson and the same one in the three weeks after it."""
+    weeks = [timedelta(weeks=number) for number in range(4)]
+    return [
+        msgspec.structs.replace(booking, starts_at=booking.starts_at + later, ends_at=booking.ends_at + later)
+        for later in weeks
+    ]
 
 
 async def _booking(session: AsyncSession, organization: OrganizationView, kind: Kind) -> BookingView:

@@ -16,6 +16,7 @@ from coursecove.events import Event, subscribe
 from coursecove.notifications.kinds import Kind
 from coursecove.notifications.planning import plan
 from coursecove.notifications.recipients import Recipient, recipients_of, responsible_for
+from coursecove.notifications.series_acts import BOOKED_REVISION
 
 _KINDS: dict[str, Kind] = {
     "booking.confirmed": "confirmation",
@@ -30,10 +31,25 @@ _KINDS: dict[str, Kind] = {
 
 @subscribe(*_KINDS)
 async def plan_deliveries(session: AsyncSession, fact: Event) -> None:
-    """Plan one mail for everybody whom a change of a booking concerns."""
+    """Plan one mail for everybody whom a change of a booking concerns.
+
+    A lesson that was booked as one of a series is told of with all the others.
+    """
+    if fact.action in ("booking.confirmed", "booking.requested") and fact.data.get("series_id"):
+        return
     recipients = await recipients_of(session, _told(fact))
     about = {"booking_id": fact.subject_id, "booking_revision": fact.data["revision"]}
     await plan(session, ((_kind(fact, one), one) for one in recipients), about)
+
+
+@subscribe("series.booked")
+async def plan_series_mail(session: AsyncSession, fact: Event) -> None:
+    """Plan one mail about all lessons of a series that was booked, kept with the first of them."""
+    told = {**fact.data, "tell_instructor": True} if fact.data["pending"] else fact.data
+    recipients = await recipients_of(session, told)
+    # Nothing has happened yet to a lesson that was just booked.
+    about = {"booking_id": uuid.UUID(fact.data["booking_ids"][0]), "booking_revision": BOOKED_REVISION}
+    await plan(session, (("series_booked", one) for one in recipients), about)
 
 
 _OF_LISTS: dict[str, Kind] = {

@@ -140,6 +140,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "appointment_types": N_("Appointment types"),
         "hours": N_("Hours"),
         "confirmation": N_("Confirmation"),
+        "series_booked": N_("Series booked"),
         "cancellation": N_("Cancellation"),
         "reminder": N_("Reminder"),
         "request": N_("Request"),
