@@ -51,7 +51,9 @@ def test_every_answer_is_documented_and_none_is_a_defect(reports: dict[str, Repo
 def test_requests_get_further_than_the_first_look_up(reports: dict[str, Report]) -> None:
     """Random ids alone would be answered 404 throughout, and prove little."""
     assert len(reports["admin"].succeeded) > 15
-    assert {"POST /api/v1/locations", "GET /api/v1/locations/{location_id}"} <= reports["admin"].succeeded
+    assert "POST /api/v1/locations" in reports["admin"].succeeded
+    # Addresses with an id in them, of things that are there.
+    assert sum("{" in operation for operation in reports["admin"].succeeded) > 5
 
 
 class Broken:

@@ -25,6 +25,26 @@ _KINDS = {
     "location_id": "locations",
     "location_ids": "locations",
     "booking_id": "bookings",
+    "child_id": "children",
+    "class_id": "classes",
+    "session_id": "classes",
+    "closure_id": "closures",
+    "delivery_id": "deliveries",
+    "entry_id": "waitlist",
+    "feed_id": "feeds",
+    "note_id": "notes",
+    "question_id": "questions",
+    "room_id": "rooms",
+    "series_id": "series",
+    "time_off_id": "time_off",
+    "zone_id": "zones",
+}
+#: Parts of addresses that are no ids.
+_WORDS = {
+    "invitation_id": "orginv_2ofNobodyHere",
+    "kind": "types",
+    "language": "de",
+    "on_date": "2031-01-07",
 }
 
 
@@ -72,7 +92,11 @@ class Known:
         members = template.startswith("/api/v1/members/")
 
         def first(parameter: re.Match[str]) -> str:
-            return self.ids["members" if members else _KINDS[parameter[1]]][0]
+            if parameter[1] in _WORDS:
+                return _WORDS[parameter[1]]
+            found = self.ids.get("members" if members else _KINDS[parameter[1]])
+            # Where there is nothing of a kind, the look-up is what is asked.
+            return found[0] if found else str(uuid.UUID(int=1))
 
         return re.sub(r"\{(\w+)\}", first, template)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -35,12 +37,13 @@ def fuzzer_for(
     with httpx.Client(base_url=address, headers=people[-1].headers, timeout=30, trust_env=False) as admin:
         document = admin.get("/api/v1/openapi.json").json()
         known = _known(settings, admin)
+        _furnish(known.ids, admin, student=people[1].headers)
     return Fuzzer(address=address, people=people, document=document, known=known, seed=seed, only=only)
 
 
 def _known(settings: Settings, admin: httpx.Client) -> Known:
     school = read_school(settings, SLUG)
-    students = [str(id_) for email, id_ in school.members.items() if email.endswith("@example.com")]
+    students = [str(id_) for email, id_ in school.members.items() if email and email.endswith("@example.com")]
     bookings = admin.get("/api/v1/bookings", params={"page_size": 200}).json()["items"]
     ids = {
         "members": [str(school.members[email]) for email in _CHANGEABLE],
@@ -52,6 +55,52 @@ def _known(settings: Settings, admin: httpx.Client) -> Known:
     }
     offers = [offer for type_id in ids["types"] for offer in _offers(admin, type_id)]
     return Known(ids, [offer | {"student_id": students[n % len(students)]} for n, offer in enumerate(offers)])
+
+
+def _furnish(ids: dict[str, list[str]], admin: httpx.Client, *, student: Mapping[str, str]) -> None:
+    """Make one of each thing that a school has and the tests' world does not; note their ids by kind."""
+    # Each call has names and a day of its own: a database may be fuzzed more than once.
+    name = f"Fuzz {secrets.token_hex(4)}"
+    day = date(2033, 1, 1) + timedelta(days=secrets.randbelow(3000))
+    # A class is put on the calendar within the horizon, at any minute.
+    soon = datetime.now(UTC).replace(hour=0, minute=0) + timedelta(
+        days=10, minutes=secrets.randbelow(40 * 1440)
+    )
+    place, teacher, type_id = ids["locations"][0], ids["instructors"][0], ids["types"][0]
+
+    def make(kind: str, path: str, body: dict[str, Any], *, headers: Mapping[str, str] | None = None) -> None:
+        answer = admin.post(f"/api/v1{path}", json=body, headers=headers)
+        assert answer.is_success, f"{path}: {answer.text}"
+        made = answer.json()
+        one = made["items"][0] if "items" in made else made.get("feed", made)
+        ids.setdefault(kind, []).append(one["id"])
+
+    make("closures", "/closures", {"name": name, "starts_on": f"{day}", "ends_on": f"{day}"})
+    make("questions", f"/appointment-types/{type_id}/questions", {"kind": "yes_no", "label": "Fuzz?"})
+    make("zones", "/travel-zones", {"name": name, "postcode_prefixes": [name[5:]], "travel_minutes": 5})
+    away = {"starts_at": f"{day}T20:00:00Z", "ends_at": f"{day}T21:00:00Z"}
+    make("time_off", f"/instructors/{teacher}/time-off", away)
+    gathering = {
+        "name": name,
+        "kind": "class",
+        "capacity": 2,
+        "duration_minutes": 30,
+        "location_ids": [place],
+        "instructor_ids": [teacher],
+    }
+    make("types", "/appointment-types", gathering)
+    times = {
+        "appointment_type_id": ids["types"].pop(),
+        "instructor_id": teacher,
+        "location_id": place,
+        "starts_at": [f"{soon:%Y-%m-%dT%H:%M}:00Z"],
+        "override_rules": True,
+    }
+    make("classes", "/classes", times)
+    # Last: from here on, lessons in person need it.
+    make("rooms", f"/locations/{place}/rooms", {"name": name, "capacity": 50})
+    make("children", "/me/children", {"given_name": "Fuzz"}, headers=student)
+    make("feeds", "/calendar-feeds", {"kind": "student"}, headers=student)
 
 
 def _offers(http: httpx.Client, type_id: str) -> list[dict[str, Any]]:

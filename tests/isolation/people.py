@@ -139,12 +139,6 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
             school.organization_id,
             booking[4],
         )
-        (zone_id,) = _one(
-            connection,
-            "insert into travel_zones (organization_id, name, postcode_prefixes, travel_minutes) "
-            "values (%s, 'Suburb of the matrix', '{99}', 5) returning id",
-            school.organization_id,
-        )
         (class_type_id,) = _one(
             connection,
             "insert into appointment_types (organization_id, slug, name, color, kind, duration_minutes, "
@@ -260,7 +254,6 @@ def things_of(settings: Settings, school: School, *, teacher: str, student: str)
         handle=handle_of(school.members[teacher], name),
         question_id=question_id,
         room_id=room_id,
-        zone_id=zone_id,
         class_id=class_id,
         class_type_id=class_type_id,
         class_handle=handle_of(class_id, "Choir of the matrix"),
@@ -309,7 +302,15 @@ def _things_that_pass(connection: Connection, school: School, teacher: str) -> d
         FAR_AHEAD - timedelta(days=19),
         school.members[teacher],
     )
+    (zone_id,) = _one(
+        connection,
+        "insert into travel_zones (organization_id, name, postcode_prefixes, travel_minutes) "
+        "values (%s, 'Suburb ' || gen_random_uuid(), array[upper(left(gen_random_uuid()::text, 8))], 5) "
+        "returning id",
+        school.organization_id,
+    )
     return {
+        "zone_id": zone_id,
         "closure_id": closure_id,
         "closure_slug": "holiday-of-the-matrix-" + handle_of(closure_id, "").rpartition("-")[2],
         "time_off_id": time_off_id,

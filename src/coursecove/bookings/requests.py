@@ -88,8 +88,9 @@ async def checked(
     check_qualified(type_, instructor_id)
     await check_session(session, type_, data.session_id)
     await check_place(session, type_, location_id=data.location_id, room_id=data.room_id)
-    address, postcode, travel_minutes = await _students_place(session, type_, data, with_address=complete)
+    # A hold is asked the rest when it is confirmed.
     complete = complete and hold_minutes is None
+    address, postcode, travel_minutes = await _students_place(session, type_, data, with_address=complete)
     answers = appointments.check_answers(type_.questions, data.answers, complete=complete and not for_another)
     return Request(
         type=type_,

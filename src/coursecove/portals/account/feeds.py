@@ -28,10 +28,10 @@ async def calendar_feed(
 ) -> Response[Any]:
     """Return the calendar behind a secret address; what is revoked, of another school or made up is one 404."""
     resources = request.app.state.resources
-    secret = token.removesuffix(".ics")
+    secret, suffix = token.removesuffix(".ics"), token.endswith(".ics")
     # The secret is the proof: whoever asks has no session here, a calendar on a phone does not sign in.
     async with resources.database.organization(organization.id, acting=SYSTEM) as session:
-        feed = await feeds.find_by_token(session, secret) if secret != token else None
+        feed = await feeds.find_by_token(session, secret) if suffix else None
         if feed is None:
             return Response(_("There is no calendar here.") + "\n", status_code=404, media_type="text/plain")
         content = await feed_content(session, feed, resources.settings)
