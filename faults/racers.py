@@ -218,9 +218,6 @@ class Walker:
                 outcome = "refused"
             except DBAPIError as error:
                 outcome = _named(error)
-                if outcome == "LockNotAvailable":
-                    # Who waits longer than the database lets them is told to try again, and nothing is written.
-                    outcome = "refused"
             self.done[f"{verb.__name__} {outcome}"] += 1
         return self.done
 
