@@ -262,6 +262,18 @@ def test_a_stop_reaches_the_block_wherever_it_is(runs: list[Run]) -> None:
     assert run.living() == []
 
 
+def test_a_stop_ends_a_sleep_that_it_did_not_interrupt(runs: list[Run]) -> None:
+    # The kernel may give the signal to the thread that reads a command's output, or to a main thread that is
+    # about to fall asleep. Both leave the sleep as it is; without the waker this takes the whole minute.
+    to_another_thread = "lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)"
+    body = f"import threading\n{shell('web', SLEEPER)}\nthreading.Timer(0.5, {to_another_thread}).start()"
+    run = Run(f"{body}\ntime.sleep(60)")
+    runs.append(run)
+    run.read_until("here")
+    assert run.process.wait(patience(5)) == 0
+    assert run.living() == []
+
+
 def test_an_error_in_the_block_ends_everything_and_is_shown(runs: list[Run]) -> None:
     run = Run(f"{shell('web', SLEEPER)}\nsupervisor.wait_for(lambda: False, timeout_seconds=0.2)")
     runs.append(run)

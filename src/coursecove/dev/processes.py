@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -167,8 +168,10 @@ class Supervisor:
         self._armed = False
         self._wanted = False
         self._ending = False
+        self._waker = _Waker(lambda: self._wanted or self._ending)
 
     def __enter__(self) -> Self:
+        self._waker.start()
         for each in _STOP_SIGNALS:
             if each is signal.SIGHUP and signal.getsignal(each) is signal.SIG_IGN:
                 # nohup: somebody wants us to outlive the terminal.
@@ -363,6 +366,7 @@ class Supervisor:
             prctl(PR_SET_PDEATHSIG, 0)
         for each, handler in self._previous.items():
             signal.signal(each, handler)
+        self._waker.stop()
 
     def _enrol(self, ask_the_kernel: Callable[[], None] | None) -> Callable[[], None]:
         """Give a `preexec_fn` by which a command's process names itself to the watchdog in time.
@@ -384,6 +388,47 @@ class Supervisor:
             with contextlib.suppress(OSError):
                 self._watchdog.stdin.write(f"{line}\n".encode())
                 self._watchdog.stdin.flush()
+
+
+class _Waker:
+    """Lets no signal wait behind a long call of the main thread.
+
+    Python runs a handler only when the main thread next executes bytecode. A signal that the kernel gave to
+    another thread, or that came just before the main thread went to sleep, would wait until that sleep is over.
+    A thread reads which signals came and disturbs the main thread until their handler has run.
+    """
+
+    _POKE = signal.SIGURG
+
+    def __init__(self, handled: Callable[[], bool]) -> None:
+        self._handled = handled
+        self._main = threading.get_ident()
+        self._pipe: tuple[int, int] | None = None
+        self._thread: threading.Thread | None = None
+        self._previous_fd = -1
+        self._previous: signal.Handlers | int | Callable[..., object] | None = None
+
+    def start(self) -> None:
+        read, write = self._pipe = os.pipe()
+        os.set_blocking(write, False)
+        self._previous = signal.signal(self._POKE, lambda _number, _frame: None)
+        self._previous_fd = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._listen, args=(read,), name="signals", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        signal.set_wakeup_fd(self._previous_fd)
+        signal.signal(self._POKE, self._previous)
+        if self._pipe is not None and self._thread is not None:
+            os.close(self._pipe[1])
+            self._thread.join()
+            os.close(self._pipe[0])
+
+    def _listen(self, read: int) -> None:
+        while numbers := os.read(read, 64):
+            while set(numbers) - {self._POKE} and not self._handled():
+                signal.pthread_kill(self._main, self._POKE)
+                time.sleep(0.02)
 
 
 def _how(code: int) -> str:
