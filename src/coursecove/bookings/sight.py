@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy import text
-from sqlalchemy.exc import InternalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.db.session import Acting
@@ -50,8 +50,12 @@ async def as_the_school(session: AsyncSession) -> AsyncIterator[None]:
         yield
         # What was recorded about others is written while it may be.
         await session.flush()
-    finally:
+    except BaseException:
         del session.info["as_the_school"]
-        # A broken transaction takes no statement, and forgets the setting by itself.
-        with suppress(InternalError):
+        # Somebody may catch it and go on. A broken transaction or a lost connection takes no statement, and
+        # forgets the setting by itself; what broke it is the news.
+        with suppress(SQLAlchemyError):
             await session.execute(_ACT_AS, {"role": acting.role})
+        raise
+    del session.info["as_the_school"]
+    await session.execute(_ACT_AS, {"role": acting.role})
