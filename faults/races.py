@@ -60,6 +60,8 @@ class Options:
     http_bookers: int = 60
     http_rounds: int = 50
     operations: int = 100_000
+    #: At once, per process: as many as a web process has connections.
+    walkers: int = 10
     control_rounds: int = 10
     seed: int = 1
 
@@ -112,9 +114,9 @@ class Stadium:
         with self.connect() as connection:
             return [f"{what} ({times} times)" for what, times in connection.execute(BROKEN)]
 
-    def arena(self) -> Arena:
+    def arena(self, connections: int) -> Arena:
         """Return what a process of racers needs."""
-        return Arena(self.settings, self.crowd, self.options.connections)
+        return Arena(self.settings, self.crowd, connections)
 
     def open_classes(self, start: datetime) -> None:
         """Put classes on the calendar, in the middle of where everybody walks."""
@@ -170,7 +172,8 @@ def race_for_one_slot(
     ready, results = context.Barrier(options.processes), context.Queue()
     students = stadium.crowd.student_ids[:bookers]
     shares = [students[number :: options.processes] for number in range(options.processes)]
-    arguments = [(stadium.arena(), share, rounds, next_day(days), ready, results) for share in shares]
+    arena = stadium.arena(options.connections)
+    arguments = [(arena, share, rounds, next_day(days), ready, results) for share in shares]
     reports = _together(race, arguments, results, rounds * options.processes)
     found: list[tuple[float, Counter[str]]] = []
     for number in range(rounds):
@@ -307,7 +310,7 @@ def judge_walks(verdict: Verdict, stadium: Stadium) -> None:
     results = multiprocessing.get_context("spawn").Queue()
     share = options.operations // options.processes
     arguments = [
-        (stadium.arena(), options.seed * 1000 + number, share, start, results)
+        (stadium.arena(options.walkers), options.seed * 1000 + number, share, start, results)
         for number in range(options.processes)
     ]
     started = time.monotonic()
@@ -321,7 +324,8 @@ def judge_walks(verdict: Verdict, stadium: Stadium) -> None:
     deadlocks = stadium.deadlocks() - before
     wrong += [f"{deadlocks} deadlocks"] if deadlocks else []
     said = ", ".join(f"{outcomes[name]:,} {name}" for name in known)
-    verdict.judge("random walks", f"{sum(done.values()):,} steps in {minutes:.1f} min: {said}", wrong)
+    size = f"{sum(done.values()):,} steps of {options.processes * options.walkers} people in {minutes:.1f} min"
+    verdict.judge("random walks", f"{size}: {said}", wrong)
     verdict.judge("after the walks", "every promise holds", stadium.broken())
 
 
