@@ -70,9 +70,9 @@ begin
     values (organization, type_id, instructor, place, starts, ends, starts - buffer, ends + buffer)
     on conflict do nothing returning organization_id, id
   ), seated as (
-    insert into bookings (organization_id, reference, session_id, student_id, booked_by_id, starts_at, ends_at,
-                          confirmed_at, cancellation_notice_minutes)
-    select organization_id, reference, id, student, student, starts, ends, now(), 1440 from taught
+    insert into bookings (organization_id, reference, session_id, instructor_id, student_id, booked_by_id,
+                          starts_at, ends_at, confirmed_at, cancellation_notice_minutes)
+    select organization_id, reference, id, instructor, student, student, starts, ends, now(), 1440 from taught
     on conflict do nothing returning organization_id, id
   ), noted as (
     insert into events (organization_id, action, actor_id, subject_type, subject_id)

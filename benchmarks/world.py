@@ -101,8 +101,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "starts_at", "ends_at", "blocked_from", "blocked_until",
     ),
     "bookings": (
-        "organization_id", "id", "reference", "session_id", "student_id", "booked_by_id", "starts_at",
-        "ends_at", "confirmed_at", "cancellation_notice_minutes", "price_cents", "currency",
+        "organization_id", "id", "reference", "session_id", "instructor_id", "student_id", "booked_by_id",
+        "starts_at", "ends_at", "confirmed_at", "cancellation_notice_minutes", "price_cents", "currency",
     ),
 }  # fmt: skip
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -197,7 +197,8 @@ def bookings_of(school: School, begins: datetime) -> Iterator[tuple[tuple[Any, .
                 ),
                 (
                     school.id, id_of(session, "booking"), reference(instructor * school.bookings + number),
-                    session, student, student, starts, starts + minutes, first, 1440, 4500, "EUR",
+                    session, school.instructor(instructor), student, student, starts, starts + minutes, first,
+                    1440, 4500, "EUR",
                 ),
             )  # fmt: skip
 

@@ -95,7 +95,7 @@ def _lines(table: str, schools: range, bookings: int, begins: datetime) -> Itera
             for number, (starts, ends, _until) in enumerate(spans):
                 student = _id(school, 3, number % STUDENTS)
                 yield (
-                    f"{org}\t{_id(school, 8, number)}\t{world.reference(number)}\t{_id(school, 7, number)}\t{student}"
+                    f"{org}\t{_id(school, 8, number)}\t{world.reference(number)}\t{_id(school, 7, number)}\t{_id(school, 2)}\t{student}"
                     f"\t{student}\t{starts}\t{ends}\t{published}\t1440\t4500\tEUR\n"
                 )
 

@@ -278,6 +278,93 @@ def test_a_dropped_policy_about_persons_is_noticed(
     assert leaks(postgres, settings, musicschool, people) == []
 
 
+#: What a policy asks of a function, answered wrongly: too little and too much.
+_WRONG_ANSWERS = {
+    "no children": ("my_children()", "uuid[]", "'{}'::uuid[]"),
+    "everybody's children": ("my_children()", "uuid[]", "array(select id from members)"),
+    "nothing taught": ("taught_by_me(session uuid)", "boolean", "false"),
+    "everything taught": ("taught_by_me(session uuid)", "boolean", "true"),
+    "no notes": ("note_is_for_me(booking uuid, is_shared boolean)", "boolean", "false"),
+    "every note": ("note_is_for_me(booking uuid, is_shared boolean)", "boolean", "true"),
+    "unshared notes": (
+        "note_is_for_me(booking uuid, is_shared boolean)",
+        "boolean",
+        "exists (select from bookings where id = booking)",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", _WRONG_ANSWERS)
+def test_a_wrong_answer_to_a_policy_is_noticed(
+    postgres: EmbeddedPostgres, settings: Settings, musicschool: School, people: list[Person], mistake: str
+) -> None:
+    signature, type_, answer = _WRONG_ANSWERS[mistake]
+    name = signature.partition("(")[0]
+    with as_superuser(postgres, settings) as connection:
+        definition = connection.execute(
+            "select pg_get_functiondef(oid) from pg_proc where proname = %s", [name]
+        ).fetchone()
+        assert definition is not None
+        connection.execute(
+            f"create or replace function {signature} returns {type_} language plpgsql stable "
+            f"as $$ begin return {answer}; end $$"
+        )
+        connection.commit()
+        try:
+            caught = leaks(postgres, settings, musicschool, people) != []
+            count("policy mutant", name=f"{name} says {mistake}", harmless=False, caught=caught)
+            assert caught
+        finally:
+            connection.execute(definition[0])
+    assert leaks(postgres, settings, musicschool, people) == []
+
+
+def test_a_lesson_given_to_a_colleague_is_the_colleagues_to_see(
+    postgres: EmbeddedPostgres, settings: Settings, musicschool: School, people: list[Person]
+) -> None:
+    """Bookings name the instructor of their session; without the key that keeps it so, the matrix has leaks."""
+    ida, tomas = (musicschool.members[f"{name}@harmony.example"] for name in ("ida", "tomas"))
+    give = "update sessions set instructor_id = %s where id = %s"
+    taken = (
+        "select sessions.id from sessions join bookings on session_id = sessions.id "
+        "where sessions.instructor_id = %s limit 1"
+    )
+    with as_superuser(postgres, settings) as connection:
+        [session_id] = connection.execute(taken, [ida]).fetchone() or [None]
+        connection.execute(give, [tomas, session_id])
+        connection.commit()
+        assert leaks(postgres, settings, musicschool, people) == []
+        # The control.
+        connection.execute("set session_replication_role = replica")
+        connection.execute(give, [ida, session_id])
+        connection.commit()
+        assert leaks(postgres, settings, musicschool, people) != []
+        connection.execute("set session_replication_role = origin")
+        connection.execute("update bookings set instructor_id = %s where session_id = %s", [ida, session_id])
+    assert leaks(postgres, settings, musicschool, people) == []
+
+
+def test_a_booking_names_no_other_instructor_than_its_sessions(
+    settings: Settings, musicschool: School, people: list[Person]
+) -> None:
+    """Nobody lets somebody else see a lesson by naming them: not when it is written, nor later."""
+    mia = next(person for person in people if person.name == "mia")
+    insert = (
+        "insert into bookings (organization_id, reference, session_id, instructor_id, student_id, "
+        "booked_by_id, starts_at, ends_at, cancellation_notice_minutes) "
+        "select organization_id, 'ABCD-EFGH', id, %s, %s, %s, now() + interval '9 years', "
+        "now() + interval '9 years 1 hour', 0 from sessions where instructor_id = %s limit 1"
+    )
+    ida, tomas = (musicschool.members[f"{name}@harmony.example"] for name in ("ida", "tomas"))
+    with acting(settings, musicschool, mia) as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
+        connection.execute(insert, [tomas, mia.member_id, mia.member_id, ida])
+    with acting(settings, musicschool, mia) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("update bookings set instructor_id = %s", [tomas])
+    with acting(settings, musicschool, mia) as connection:
+        # The control: whom the session names.
+        assert connection.execute(insert, [ida, mia.member_id, mia.member_id, ida]).rowcount == 1
+
+
 def test_a_guardian_makes_nobody_of_a_child_who_it_is_not(
     settings: Settings, musicschool: School, people: list[Person]
 ) -> None:

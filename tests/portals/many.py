@@ -66,11 +66,11 @@ with made as (
     at, at + interval '30 minutes', 1, 1
   from generate_series(1, %(number)s) n, lateral (select '2041-01-01T10:00Z'::timestamptz
     + make_interval(days => n) as at) when_
-  returning organization_id, id, starts_at, ends_at
+  returning organization_id, id, instructor_id, starts_at, ends_at
 )
-insert into bookings (organization_id, id, session_id, student_id, booked_by_id, reference, starts_at, ends_at,
-  confirmed_at, cancellation_notice_minutes)
-select organization_id, gen_random_uuid(), id, %(student)s, %(student)s,
+insert into bookings (organization_id, id, session_id, instructor_id, student_id, booked_by_id, reference,
+  starts_at, ends_at, confirmed_at, cancellation_notice_minutes)
+select organization_id, gen_random_uuid(), id, instructor_id, %(student)s, %(student)s,
   upper(substr(md5(id::text), 1, 4) || '-' || substr(md5(id::text), 5, 4)),
   starts_at, ends_at, now(), 0
 from made

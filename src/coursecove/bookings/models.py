@@ -42,6 +42,8 @@ class Booking(Identified, Base):
 
     reference: Mapped[str]
     session_id: Mapped[uuid.UUID]
+    # Who teaches the session, kept by the database so that policies need not look there.
+    instructor_id: Mapped[uuid.UUID]
     student_id: Mapped[uuid.UUID]
     booked_by_id: Mapped[uuid.UUID]
     starts_at: Mapped[datetime]

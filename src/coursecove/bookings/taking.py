@@ -32,11 +32,11 @@ _REFERENCE_ATTEMPTS = 5
 
 _SEATED = """
 seated as (
-  insert into bookings (organization_id, id, reference, session_id, student_id, booked_by_id,
+  insert into bookings (organization_id, id, reference, session_id, instructor_id, student_id, booked_by_id,
                         starts_at, ends_at, confirmed_at, held_until, approve_by, cancellation_notice_minutes,
                         reschedule_notice_minutes, most_reschedules, note, answers, address, postcode,
                         travel_minutes, price_cents, currency, rules_overridden, overridden_rules)
-  select organization_id, :booking_id, :reference, id, :student_id, :booked_by_id,
+  select organization_id, :booking_id, :reference, id, instructor_id, :student_id, :booked_by_id,
          :starts_at, :ends_at,
          case when cast(:approve_by as timestamptz) is null and cast(:hold_minutes as integer) is null
               then now() end,
@@ -58,7 +58,7 @@ with taught as (
   values (:organization_id, :session_id, :appointment_type_id, :instructor_id, :location_id, :room_id,
           :starts_at, :ends_at, :blocked_from, :blocked_until,
           statement_timestamp() + make_interval(mins => :hold_minutes))
-  on conflict do nothing returning organization_id, id
+  on conflict do nothing returning organization_id, id, instructor_id
 ), """
 # The row lock decides: whoever waits counts again what the first one left.
 _ONE_SEAT = """
@@ -66,7 +66,7 @@ with taught as (
   update sessions set seats_taken = seats_taken + 1,
     held_until = least(held_until, statement_timestamp() + make_interval(mins => :hold_minutes))
   where id = :session_id and cancelled_at is null and seats_taken < capacity
-  returning organization_id, id
+  returning organization_id, id, instructor_id
 ), """
 _TAKE = text("".join([_NEW_SESSION, _SEATED]))
 _TAKE_SEAT = text("".join([_ONE_SEAT, _SEATED]))

@@ -58,6 +58,11 @@ def acting_as(*roles: str) -> str:
     return f"{_ROLE} in ({', '.join(repr(role) for role in roles)})"
 
 
+def either_role(*roles: str) -> str:
+    """Return the same condition, answered as a whole once per statement; for policies of hot tables."""
+    return f"(select current_setting('app.member_role', true) in ({', '.join(repr(role) for role in roles)}))"
+
+
 def keep_from_others(table: str, visible: str, *, verbs: str = "all") -> list[str]:
     """Return the DDL of a second restrictive policy: inside the school, rows are for whom ``visible`` says.
 
