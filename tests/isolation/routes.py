@@ -558,6 +558,9 @@ ROUTES: dict[str, Route] = {
     # Refused with 422: the lesson of the matrix is of no series.
     "POST /api/v1/series/{series_id}/rescheduling": Route("members", json=_series_move),
     "POST /api/v1/series/{series_id}/rescheduling-previews": Route("members", json=_series_move),
+    # Refused with 409: nothing of it waits.
+    "POST /api/v1/series/{series_id}/approval": Route("staff"),
+    "POST /api/v1/series/{series_id}/declining": Route("staff", json=_nothing),
     "POST /api/v1/series/{series_id}/cancellation": Route("members", json=_series_end),
     "POST /api/v1/series/{series_id}/cancellation-previews": Route("members", json=_series_end),
     "GET /api/v1/classes": Route("everyone"),

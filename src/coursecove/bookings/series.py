@@ -59,6 +59,12 @@ update bookings set series_id = :series_id, series_on = wanted.series_on
 from unnest(cast(:booking_ids as uuid[]), cast(:dates as date[])) as wanted (booking_id, series_on)
 where bookings.id = wanted.booking_id
 """)
+_END = text("""
+update series set ended_at = now()
+where id = :series_id and ended_at is null
+  and not exists (select from bookings where bookings.series_id = :series_id and cancelled_at is null
+                  and ends_at > :now)
+""")
 
 
 async def preview_series(session: AsyncSession, data: SeriesCreate, *, by: Member) -> SeriesPreview:
@@ -143,6 +149,11 @@ async def list_series(
         )
         conditions += [Series.ended_at.is_(None), ahead.exists()]
     return await _series(session, *conditions, viewer=viewer)
+
+
+async def end_if_over(session: AsyncSession, series_id: uuid.UUID) -> None:
+    """Note that a series has ended when none of its lessons is ahead."""
+    await session.execute(_END, {"series_id": series_id, "now": clock.now()})
 
 
 async def _planned(

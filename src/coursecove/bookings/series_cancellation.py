@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings.cancellation import check_in_time, give_back, is_past_cut_off
-from coursecove.bookings.errors import TooLateToCancel
+from coursecove.bookings.errors import AlreadyCancelled, TooLateToCancel
 from coursecove.bookings.rows import lock_bookings, lock_sessions
 from coursecove.bookings.schemas import BookingView
-from coursecove.bookings.series import get_series
+from coursecove.bookings.series import end_if_over, get_series
 from coursecove.bookings.series_schemas import SeriesCancel, SeriesChange, SeriesChanged, SeriesChangeList
-from coursecove.bookings.series_scope import lessons_meant, track_change
+from coursecove.bookings.series_scope import TOGETHER, Changed, lessons_meant, track_change
 from coursecove.bookings.texts import checked_text
 from coursecove.bookings.views import cancel_until, is_staff_of
 from coursecove.errors import Conflict
 from coursecove.i18n import _
 from coursecove.tenants.models import Member
-
-_END = text("""
-update series set ended_at = now()
-where id = :series_id and ended_at is null
-  and not exists (select from bookings where bookings.series_id = :series_id and cancelled_at is null
-                  and ends_at > :now)
-""")
 
 
 async def preview_series_cancellation(
@@ -55,7 +47,11 @@ async def cancel_series(
     views = {view.id: view for view in series.lessons}
     taught = await lock_sessions(session, [views[booking_id].session_id for booking_id in wanted])
     rows = [row for row in await lock_bookings(session, wanted) if row.cancelled_at is None]
-    for row in rows:
+    if not rows:
+        raise AlreadyCancelled()
+    together = TOGETHER if len(rows) > 1 else {}
+    cancelled = []
+    for row in sorted(rows, key=lambda row: row.starts_at):
         session_row = taught.get(row.session_id)
         if session_row is None:
             raise Conflict(_("Somebody has changed this lesson in this moment. Look at it again."))
@@ -70,12 +66,23 @@ async def cancel_series(
             reason=reason,
             rules_overridden=passed,
             series_id=str(series_id),
+            **together,
         )
-    await session.execute(_END, {"series_id": series_id, "now": clock.now()})
-    track_change(session, "series.cancelled", series, [views[row.id] for row in rows], data.scope, by=by)
+        cancelled.append(Changed(row.id, row.revision + 1, session_row.instructor_id))
+    await end_if_over(session, series_id)
+    await track_change(
+        session,
+        "series.cancelled",
+        series_id,
+        cancelled,
+        starts_at=min(row.starts_at for row in rows),
+        by_id=by.id,
+        in_class=series.appointment_type.kind == "class",
+        scope=data.scope,
+    )
     return SeriesChanged(
         series=await get_series(session, series_id, viewer=by),
-        changed=[row.id for row in rows],
+        changed=[one.booking_id for one in cancelled],
         kept=[change for change in changes if not change.ok],
     )
 

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings import service
+from coursecove.bookings.schemas import BookingDecline
 from coursecove.bookings.series_schemas import (
     SeriesCancel,
     SeriesChanged,
@@ -185,5 +186,54 @@ class SeriesController(Controller):
             session,
             idempotency_key,
             lambda: service.cancel_series(session, series_id, data, by=by),
+            member_id=by.id,
+        )
+
+    @post(
+        "/{series_id:uuid}/approval",
+        operation_id="approve_series",
+        summary="Confirm the requests of a series",
+        response_description="The series, and which of its lessons were confirmed.",
+        dependencies={"by": Provide(guards.as_staff)},
+    )
+    async def approve_series(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        series_id: FromPath[uuid.UUID],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[SeriesChanged]:
+        """Confirm every lesson that waits, as its instructor or an admin; 409 `not_waiting` when none does."""
+        return await respond_once(
+            request,
+            session,
+            idempotency_key,
+            lambda: service.approve_series(session, series_id, by=by),
+            member_id=by.id,
+        )
+
+    @post(
+        "/{series_id:uuid}/declining",
+        operation_id="decline_series",
+        summary="Decline the requests of a series",
+        response_description="The series, and which of its lessons were declined.",
+        dependencies={"by": Provide(guards.as_staff)},
+    )
+    async def decline_series(
+        self,
+        request: AnyRequest,
+        session: NamedDependency[AsyncSession],
+        by: NamedDependency[Member],
+        series_id: FromPath[uuid.UUID],
+        data: JSONBody[BookingDecline],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[SeriesChanged]:
+        """Say no to every lesson that waits, with a reason the student reads. Refuses like approving."""
+        return await respond_once(
+            request,
+            session,
+            idempotency_key,
+            lambda: service.decline_series(session, series_id, data, by=by),
             member_id=by.id,
         )

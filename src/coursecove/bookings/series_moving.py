@@ -7,7 +7,7 @@ them go or none.  Lessons that have begun stay as they are.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -37,7 +37,7 @@ from coursecove.bookings.series_schemas import (
     SeriesMove,
     SeriesView,
 )
-from coursecove.bookings.series_scope import lessons_meant, track_change
+from coursecove.bookings.series_scope import TOGETHER, Changed, lessons_meant, track_change
 from coursecove.bookings.timetable import Question, timetable_of
 from coursecove.bookings.views import is_staff_of
 from coursecove.errors import Conflict, CourseCoveError, Forbidden, Invalid
@@ -93,11 +93,12 @@ async def move_series(
         raise Invalid(fields={"skip": _("Nothing would move.")})
     await _lock(session, plan, wanted)
     lost: dict[uuid.UUID, str] = {}
+    trail = {"series_id": str(series_id), **(TOGETHER if len(wanted) > 1 else {})}
     # Without a savepoint, whoever catches the refusal and commits would keep half of them.
     async with session.begin_nested() as attempt:
         # Away from where they go: the farthest first.
         for one in sorted(wanted, key=lambda one: one.view.starts_at, reverse=plan.later):
-            reason = await _move_one(session, one, plan)
+            reason = await _move_one(session, one, plan, trail=trail)
             if reason is not None:
                 lost[one.view.id] = reason
         if lost:
@@ -106,7 +107,17 @@ async def move_series(
             series_id = await _write_series(session, plan, wanted, data.scope, by=by)
     if lost:
         raise SeriesConflict(SeriesChangeList([_change(one, lost.get(one.view.id)) for one in plan.going]))
-    track_change(session, "series.moved", plan.series, [one.view for one in wanted], data.scope, by=by)
+    moved = [Changed(one.view.id, one.view.revision + 1, one.instructor_id) for one in wanted]
+    await track_change(
+        session,
+        "series.moved",
+        plan.series.id,
+        moved,
+        starts_at=wanted[0].view.starts_at,
+        by_id=by.id,
+        in_class=plan.type.kind == "class",
+        scope=data.scope,
+    )
     return SeriesChanged(
         series=await get_series(session, series_id, viewer=by),
         changed=[one.view.id for one in wanted],
@@ -126,6 +137,11 @@ class _Going:
     reason: str | None = None
     message: str | None = None
     skipped: bool = False
+
+    @property
+    def instructor_id(self) -> uuid.UUID:
+        """Who gives it: in a class, whoever gives the one it goes to."""
+        return self.slot.instructor_id if self.slot else self.view.instructor.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +276,7 @@ async def _lock(session: AsyncSession, plan: _Plan, wanted: Sequence[_Going]) ->
             raise Conflict(_("Somebody has changed this lesson in this moment. Look at it again."))
 
 
-async def _move_one(session: AsyncSession, one: _Going, plan: _Plan) -> str | None:
+async def _move_one(session: AsyncSession, one: _Going, plan: _Plan, *, trail: Mapping[str, Any]) -> str | None:
     """Move one lesson; return what its time was lost to."""
     assert one.slot is not None
     view = one.view
@@ -282,7 +298,7 @@ async def _move_one(session: AsyncSession, one: _Going, plan: _Plan) -> str | No
         address=view.address,
         postcode=view.postcode,
         travel_minutes=view.travel_minutes,
-        trail={"series_id": str(plan.series.id), "series_on": one.to_on.isoformat()},
+        trail={**trail, "series_on": one.to_on.isoformat()},
     )
     try:
         done = await moving.go_to(session, view, request, one.slot)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
+from coursecove.bookings.models import Series
 from coursecove.bookings.schemas import BookingView
 from coursecove.bookings.series_schemas import Scope, SeriesCancel, SeriesMove, SeriesView
 from coursecove.bookings.views import is_staff_of
@@ -42,28 +47,56 @@ def _is_in(scope: Scope, view: BookingView, anchor: BookingView) -> bool:
     return scope == "all" or view.series_on >= anchor.series_on
 
 
-def track_change(
+class Changed(NamedTuple):
+    """A lesson of a series after a change: the revision that made, and who gives the lesson."""
+
+    booking_id: uuid.UUID
+    revision: int
+    instructor_id: uuid.UUID
+
+
+#: What a lesson's own fact says when the fact about the series speaks for it.
+TOGETHER = {"with_series": True}
+
+
+async def track_change(
     session: AsyncSession,
     action: str,
-    series: SeriesView,
-    lessons: Sequence[BookingView],
-    scope: Scope,
+    series_id: uuid.UUID,
+    lessons: Sequence[Changed],
     *,
-    by: Member,
+    starts_at: datetime,
+    by_id: uuid.UUID | None,
+    in_class: bool = False,
+    scope: Scope | None = None,
 ) -> None:
-    """Record what was done to several lessons of a series; each has a fact of its own as well."""
+    """Record what was done to lessons of a series, by date; each has a fact of its own as well.
+
+    Where it is several, those say so (:data:`TOGETHER`), and one mail is made
+    from this fact.  ``starts_at`` is the first one's; ``by_id`` None: nobody did it.
+    """
+    series = (await session.execute(select(Series).where(Series.id == series_id))).scalar_one()
     track(
         session,
         action,
         subject_type="series",
-        subject_id=series.id,
-        actor_id=by.id,
+        subject_id=series_id,
+        actor_id=by_id,
         data={
-            "appointment_type_id": str(series.appointment_type.id),
-            "instructor_id": str(series.instructor.id),
-            "student_id": str(series.student.id),
-            "starts_at": lessons[0].starts_at.isoformat(),
-            "scope": scope,
-            "booking_ids": [str(view.id) for view in lessons],
+            "appointment_type_id": str(series.appointment_type_id),
+            "instructor_id": str(series.instructor_id),
+            "student_id": str(series.student_id),
+            "starts_at": starts_at.isoformat(),
+            **({"scope": scope} if scope else {}),
+            "in_class": in_class,
+            "booking_ids": [str(one.booking_id) for one in lessons],
+            "lessons": [
+                {
+                    "booking_id": str(one.booking_id),
+                    "revision": one.revision,
+                    "instructor_id": str(one.instructor_id),
+                }
+                for one in lessons
+            ],
         },
     )

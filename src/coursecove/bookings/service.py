@@ -6,6 +6,7 @@ Every function works inside one organization's unit of work and returns views.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -29,6 +30,7 @@ from coursecove.bookings.queries import Order
 from coursecove.bookings.references import normal_reference
 from coursecove.bookings.schemas import BookingPage, BookingStatus, BookingView
 from coursecove.bookings.series import book_series, get_series, list_series, preview_series
+from coursecove.bookings.series_answers import approve_series, decline_series
 from coursecove.bookings.series_cancellation import cancel_series, preview_series_cancellation
 from coursecove.bookings.series_moving import move_series, preview_series_move
 from coursecove.bookings.substitution import hand_over, substitutes
@@ -51,8 +53,10 @@ __all__ = [
     "accept_offer",
     "add_note",
     "approve",
+    "approve_series",
     "book",
     "book_series",
+    "bookings_by_id",
     "calendar",
     "cancel",
     "cancel_class",
@@ -61,6 +65,7 @@ __all__ = [
     "class_starts",
     "confirm_hold",
     "decline",
+    "decline_series",
     "delete_note",
     "get_booking",
     "get_booking_by_reference",
@@ -107,6 +112,15 @@ async def get_booking_by_reference(session: AsyncSession, reference: str, *, vie
     if normal is None:
         raise NotFound(_("There is no such lesson."))
     return await find_view(session, reference=normal, viewer=viewer)
+
+
+async def bookings_by_id(
+    session: AsyncSession, booking_ids: Collection[uuid.UUID], *, viewer: Member
+) -> list[BookingView]:
+    """Return those of several bookings that ``viewer`` may see, by start, in four queries at most."""
+    statement = queries.booked().where(queries.visible_to(viewer), Booking.id.in_(booking_ids))
+    rows = await session.execute(statement.order_by(Booking.starts_at, Booking.id))
+    return await booking_views(session, rows.all(), viewer)
 
 
 async def list_bookings(

@@ -29,7 +29,7 @@ async def upcoming_of_many(
     """
     wanted = set(member_ids)
     taught = await session.execute(
-        select(TeachingSession.instructor_id, func.count())
+        select(TeachingSession.instructor_id, func.count().label("lessons"))
         .where(
             TeachingSession.instructor_id.in_(wanted),
             TeachingSession.cancelled_at.is_(None),
@@ -38,10 +38,10 @@ async def upcoming_of_many(
         .group_by(TeachingSession.instructor_id)
     )
     taken = await session.execute(
-        select(Booking.student_id, func.count())
+        select(Booking.student_id, func.count().label("lessons"))
         .where(Booking.student_id.in_(wanted), Booking.cancelled_at.is_(None), Booking.ends_at > after)
         .group_by(Booking.student_id)
     )
-    teaches = dict(taught.tuples().all())
-    takes = dict(taken.tuples().all())
+    teaches = {row.instructor_id: row.lessons for row in taught}
+    takes = {row.student_id: row.lessons for row in taken}
     return {one: Upcoming(teaches.get(one, 0), takes.get(one, 0)) for one in wanted}

@@ -15,7 +15,7 @@ from icalendar import Calendar, Event, vCalAddress, vText
 
 from coursecove.bookings.schemas import BookingView
 from coursecove.i18n import _
-from coursecove.notifications.kinds import CALENDAR_METHODS
+from coursecove.notifications.kinds import CALENDAR_METHODS, SERIES_ENDED
 from coursecove.notifications.letters import times_of, with_student
 from coursecove.notifications.notices import Notice
 from coursecove.notifications.wording import plain_line, time_span
@@ -57,15 +57,20 @@ def series_calendar(notice: Notice, *, recipient_email: str, mail_from: str, bas
     An invitation (REQUEST) is about one UID (RFC 5546, 3.2.2), and mail programs
     take the first entry of one and drop the others; a file that is published
     holds any number.  Its entries have the UID and SEQUENCE that invitations
-    would have, so that a later mail about one lesson moves or removes its entry.
+    would have, so that they bring entries of earlier mails up to date, and a
+    later mail about one lesson moves or removes its entry.
+
+    Lessons that do not take place say so twice, by the method CANCEL and by
+    their status: calendars that take a file in go by the one or the other.
     """
+    method = "CANCEL" if notice.kind in SERIES_ENDED else "PUBLISH"
     options = {"recipient_email": recipient_email, "mail_from": mail_from, "base_domain": base_domain}
     pages = notice.link.removesuffix(notice.booking.reference)
     singly = [
         msgspec.structs.replace(notice, booking=lesson, link=f"{pages}{lesson.reference}")
         for lesson in notice.lessons
     ]
-    return _calendar("PUBLISH", [_event(one, "PUBLISH", **options) for one in singly])
+    return _calendar(method, [_event(one, method, **options) for one in singly])
 
 
 def _event(notice: Notice, method: str, *, recipient_email: str, mail_from: str, base_domain: str) -> Event:

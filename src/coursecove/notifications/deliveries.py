@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings.models import Booking
@@ -22,7 +22,7 @@ from coursecove.i18n import N_, _
 from coursecove.jobs import enqueue
 from coursecove.notifications.kinds import Kind
 from coursecove.notifications.models import Delivery
-from coursecove.notifications.series_acts import booked_with
+from coursecove.notifications.series_acts import acts_on
 from coursecove.notifications.tasks import deliver
 from coursecove.tenants.models import Member
 from coursecove.text import is_storable
@@ -120,11 +120,11 @@ async def list_deliveries(
 
 async def deliveries_of(session: AsyncSession, booking_id: uuid.UUID) -> list[DeliveryView]:
     """Return the mails about one booking, oldest first; those about its series among them."""
-    about: ColumnElement[bool] = Delivery.booking_id == booking_id
-    act = await booked_with(session, booking_id)
-    if act is not None:
-        about = or_(about, and_(Delivery.booking_id == act[1][0], Delivery.kind == "series_booked"))
-    statement = _logged().where(about)
+    about: list[ColumnElement[bool]] = [Delivery.booking_id == booking_id]
+    for act in await acts_on(session, booking_id):
+        spoken_for = tuple_(Delivery.booking_id, Delivery.booking_revision).in_(list(act.revisions.items()))
+        about.append(and_(Delivery.kind == act.kind, spoken_for))
+    statement = _logged().where(or_(*about))
     rows = await session.execute(statement.order_by(Delivery.created_at, Delivery.id))
     return [_view(row) for row in rows]
 

@@ -16,6 +16,11 @@ Kind = Literal[
     "change",
     "handover",
     "cancellation",
+    "series_approved",
+    "series_declined",
+    "series_lapsed",
+    "series_moved",
+    "series_cancelled",
     "reminder",
     "offer",
     "offer_lapsed",
@@ -34,6 +39,11 @@ LABELS: dict[str, str] = {
     "change": N_("Change"),
     "handover": N_("Handed over"),
     "cancellation": N_("Cancellation"),
+    "series_approved": N_("Series confirmed"),
+    "series_declined": N_("Series declined"),
+    "series_lapsed": N_("Series lapsed"),
+    "series_moved": N_("Series moved"),
+    "series_cancelled": N_("Series cancelled"),
     "reminder": N_("Reminder"),
     "offer": N_("Free seat offered"),
     "offer_lapsed": N_("Offer lapsed"),
@@ -53,3 +63,15 @@ CALENDAR_METHODS: dict[str, str] = {
     "handover": "CANCEL",
     "cancellation": "CANCEL",
 }
+#: What was done to several lessons of a series, and the one mail that speaks for all of them …
+SERIES_ACTS: dict[str, Kind] = {
+    "series.booked": "series_booked",
+    "series.confirmed": "series_approved",
+    "series.declined": "series_declined",
+    "series.lapsed": "series_lapsed",
+    "series.moved": "series_moved",
+    "series.cancelled": "series_cancelled",
+}
+SERIES_KINDS = frozenset(SERIES_ACTS.values())
+#: … and those of them after which the lessons do not take place.
+SERIES_ENDED = frozenset({"series_declined", "series_lapsed", "series_cancelled"})

@@ -39,6 +39,11 @@ KINDS: dict[str, str] = {
     "lapse": N_("A request has lapsed"),
     "change": N_("A lesson is moved or changed"),
     "cancellation": N_("A lesson is cancelled"),
+    "series_approved": N_("The requests of a series are confirmed"),
+    "series_declined": N_("The requests of a series are declined"),
+    "series_lapsed": N_("The requests of a series have lapsed"),
+    "series_moved": N_("Lessons of a series are moved"),
+    "series_cancelled": N_("Lessons of a series are cancelled"),
     "reminder": N_("A lesson begins soon"),
 }
 #: What may stand in braces, and what it becomes.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Integer, Row, cast, select, text
+from sqlalchemy import Integer, Row, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
@@ -16,22 +16,15 @@ from coursecove.bookings.schemas import BookingView
 from coursecove.config import Settings
 from coursecove.errors import NotFound
 from coursecove.events import Event
-from coursecove.notifications.kinds import DISPENSABLE, Kind
+from coursecove.notifications.formers import Former, former_of
+from coursecove.notifications.kinds import DISPENSABLE, SERIES_KINDS, Kind
 from coursecove.notifications.mail_texts import MailWords
 from coursecove.notifications.recipients import Part, zones_for
-from coursecove.notifications.series_acts import booked_with, lessons_to_tell
+from coursecove.notifications.series_acts import lessons_to_tell
 from coursecove.notifications.unsubscribing import PATH, unsubscribe_token
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
-
-
-class Former(Struct, frozen=True):
-    """What a lesson was before it changed, as far as it is another now and this reader knew it so."""
-
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    instructor: str | None = None
 
 
 class Notice(Struct, frozen=True):
@@ -59,8 +52,10 @@ class Notice(Struct, frozen=True):
     made_at: datetime | None = None
     # Where this kind of mail ends, for kinds one can do without.
     unsubscribe: str | None = None
-    # All lessons of a mail about a series, by start; ``booking`` is the first of them.
+    # All lessons of a mail about a series, by start; ``booking`` is the first of them …
     lessons: list[BookingView] = []
+    # … and what the ones that moved were before.
+    formers: dict[uuid.UUID, Former] = {}
 
     @property
     def reader_id(self) -> uuid.UUID:
@@ -140,6 +135,9 @@ async def find_notice(
     ]
     # Two clocks may differ for some lessons of a series only.
     zone, other_zone = next((pair for pair in zones if pair[1] is not None), zones[0])
+    formers: dict[uuid.UUID, Former] = {}
+    if delivery.kind in _TELLING_WHAT_WAS:
+        formers = await former_of(session, lessons, reader_id=recipient.id)
     actor = None
     if fact and fact.actor_id:
         actor = (await tenants.members_by_id(session, [fact.actor_id])).get(fact.actor_id)
@@ -153,13 +151,14 @@ async def find_notice(
         other_zone=other_zone,
         recipient_id=recipient.id,
         recipient_name=recipient.name,
-        former=await _former(session, delivery, booking),
+        former=formers.get(booking.id, Former()),
         actor_id=fact.actor_id if fact else None,
         actor=actor.name if actor else None,
         message=fact.data.get("reason") if fact and fact.action == "booking.reassigned" else None,
         made_at=delivery.created_at,
         unsubscribe=unsubscribe_link(settings, organization, recipient.id, delivery.kind),
-        lessons=lessons if delivery.kind == "series_booked" else [],
+        lessons=lessons if delivery.kind in SERIES_KINDS else [],
+        formers=formers,
     )
 
 
@@ -182,12 +181,14 @@ async def _viewer(session: AsyncSession, kind: str, recipient: Member, fact: Eve
 
 async def _lessons(session: AsyncSession, delivery: Row[Any], viewer: Member) -> list[BookingView]:
     """Return what a mail still has to speak of: its lesson, or those of its series; raises NotFound."""
-    if delivery.kind == "series_booked":
-        return await lessons_to_tell(session, delivery.booking_id, viewer=viewer)
+    if delivery.kind in SERIES_KINDS:
+        return await lessons_to_tell(session, delivery, viewer=viewer)
     booking = await bookings.get_booking(session, delivery.booking_id, viewer=viewer)
     return [booking] if _still_true(booking, delivery) else []
 
 
+#: What says how the lesson was before.
+_TELLING_WHAT_WAS = frozenset({"change", "handover", "series_moved"})
 #: What nobody has to be told of a lesson that is over.
 _AHEAD = frozenset({"confirmation", "request", "approval"})
 
@@ -201,10 +202,6 @@ def _still_true(booking: BookingView, delivery: Row[Any]) -> bool:
     return booking.status == "confirmed" and moment == delivery.not_before and booking.starts_at > clock.now()
 
 
-def _revision_of_fact() -> Any:
-    return cast(Event.data["revision"].astext, Integer)
-
-
 async def _fact(session: AsyncSession, booking_id: uuid.UUID, revision: int) -> Event | None:
     """Return what made this revision of a booking."""
     found = await session.scalars(
@@ -212,58 +209,9 @@ async def _fact(session: AsyncSession, booking_id: uuid.UUID, revision: int) -> 
         .where(
             Event.subject_type == "booking",
             Event.subject_id == booking_id,
-            _revision_of_fact() == revision,
+            cast(Event.data["revision"].astext, Integer) == revision,
         )
         .order_by(Event.created_at.desc())
         .limit(1)
     )
     return found.one_or_none()
-
-
-_KNOWN_REVISION = text("""
-select max(booking_revision) from deliveries
-where recipient_id = :recipient_id and sent_at is not null and kind <> 'reminder'
-  and booking_revision < :revision
-  and (booking_id = :booking_id or (booking_id = :first_of_series and kind = 'series_booked'))
-""")
-
-
-async def _former(session: AsyncSession, delivery: Row[Any], booking: BookingView) -> Former:
-    """Return what changed since the reader last heard of the lesson, however often it changed meanwhile."""
-    if delivery.kind not in ("change", "handover"):
-        return Former()
-    act = await booked_with(session, delivery.booking_id)
-    values = {
-        "booking_id": delivery.booking_id,
-        # Of the lessons of a series one heard by one mail.
-        "first_of_series": act[1][0] if act else None,
-        "recipient_id": delivery.recipient_id,
-        "revision": delivery.booking_revision,
-    }
-    known = await session.scalar(_KNOWN_REVISION, values)
-    facts = await session.scalars(
-        select(Event)
-        .where(
-            Event.subject_type == "booking",
-            Event.subject_id == delivery.booking_id,
-            Event.action.in_(("booking.moved", "booking.reassigned")),
-            _revision_of_fact() > (known if known is not None else delivery.booking_revision - 1),
-            _revision_of_fact() <= delivery.booking_revision,
-        )
-        .order_by(_revision_of_fact())
-    )
-    was: dict[str, str] = {}
-    for fact in facts:
-        for name in ("former_starts_at", "former_ends_at", "former_instructor_id"):
-            if fact.data.get(name):
-                was.setdefault(name, fact.data[name])
-    starts_at = datetime.fromisoformat(was["former_starts_at"]) if "former_starts_at" in was else None
-    ends_at = datetime.fromisoformat(was["former_ends_at"]) if "former_ends_at" in was else None
-    former_id = uuid.UUID(was["former_instructor_id"]) if "former_instructor_id" in was else None
-    instructor = None
-    if former_id and former_id != booking.instructor.id:
-        people = await tenants.members_by_id(session, [former_id])
-        instructor = people[former_id].name if former_id in people else None
-    if starts_at == booking.starts_at and ends_at == booking.ends_at:
-        starts_at = ends_at = None
-    return Former(starts_at, ends_at, instructor)

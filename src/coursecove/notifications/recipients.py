@@ -37,10 +37,10 @@ async def recipients_of(session: AsyncSession, facts: Mapping[str, Any]) -> list
     """
     found = await responsible_for(session, uuid.UUID(facts["student_id"]))
     if facts.get("tell_instructor", not facts.get("in_class")):
-        found += await _staff(session, facts["instructor_id"], "instructor")
+        found += await instructors_of(session, uuid.UUID(facts["instructor_id"]))
         former = facts.get("former_instructor_id")
         if former and former != facts["instructor_id"]:
-            found += await _staff(session, former, "former")
+            found += await instructors_of(session, uuid.UUID(former), "former")
     return _once(found)
 
 
@@ -55,8 +55,11 @@ async def responsible_for(session: AsyncSession, student_id: uuid.UUID) -> list[
     )
 
 
-async def _staff(session: AsyncSession, member_id: str, part: Part) -> list[Recipient]:
-    member = await _find(session, uuid.UUID(member_id))
+async def instructors_of(
+    session: AsyncSession, member_id: uuid.UUID, part: Part = "instructor"
+) -> list[Recipient]:
+    """Return who gives a lesson, or gave it; nobody when they have left, or have no address."""
+    member = await _find(session, member_id)
     return [Recipient(member.id, member.email, part)] if member and member.email else []
 
 

@@ -98,6 +98,23 @@ and not exists (
     and known.kind = 'series_booked' and known.recipient_id = reminded.recipient_id
     and known.created_at > reminded.moment
 )
+and not exists (
+  select from events one
+  join events act
+    on act.organization_id = one.organization_id and act.subject_type = 'series'
+    and act.subject_id = cast(one.data ->> 'series_id' as uuid)
+    and act.action in ('series.moved', 'series.confirmed')
+    and act.data -> 'lessons' @> jsonb_build_array(
+      jsonb_build_object('booking_id', reminded.id, 'revision', reminded.revision))
+  cross join lateral jsonb_to_recordset(act.data -> 'lessons') as told (booking_id uuid, revision integer)
+  join deliveries known
+    on known.organization_id = act.organization_id and known.booking_id = told.booking_id
+    and known.booking_revision = told.revision
+  where one.organization_id = reminded.organization_id and one.subject_type = 'booking'
+    and one.subject_id = reminded.id and one.data ->> 'with_series' = 'true'
+    and known.kind in ('series_moved', 'series_approved') and known.recipient_id = reminded.recipient_id
+    and known.created_at > reminded.moment
+)
 on conflict do nothing
 """)
 

@@ -9,10 +9,11 @@ from jinja2 import Environment
 from msgspec import Struct
 
 from coursecove.i18n import _
+from coursecove.notifications.formers import Former
 from coursecove.notifications.kinds import Kind
 from coursecove.notifications.letters import Fact, Letter, letter_of, subject
 from coursecove.notifications.mail_texts import MailWords, filled
-from coursecove.notifications.notices import Former, Notice
+from coursecove.notifications.notices import Notice
 from coursecove.notifications.series_letters import series_letter
 from coursecove.notifications.wording import time_span
 from coursecove.templating import template_engine

@@ -13,6 +13,7 @@ from coursecove import clock
 from coursecove.appointments import service as appointments
 from coursecove.bookings.schemas import BookingStatus, BookingView, PersonSummary, PlaceSummary, TypeSummary
 from coursecove.i18n import _, speaking
+from coursecove.notifications.kinds import SERIES_ENDED, SERIES_KINDS
 from coursecove.notifications.mail_texts import MailWords
 from coursecove.notifications.rendering import Content, Former, Kind, Notice, render
 from coursecove.tenants import service as tenants
@@ -25,7 +26,12 @@ _STATUSES: dict[Kind, BookingStatus] = {
     "decline": "declined",
     "lapse": "cancelled",
     "cancellation": "cancelled",
+    "series_declined": "declined",
+    "series_lapsed": "cancelled",
+    "series_cancelled": "cancelled",
 }
+_UNCONFIRMED = frozenset({"request", "decline", "lapse", "series_declined", "series_lapsed"})
+_ENDED = frozenset({"cancellation", "lapse", *SERIES_ENDED})
 
 
 async def sample_mail(
@@ -53,8 +59,11 @@ async def sample_mail(
             actor_id=booking.instructor.id,
             actor=booking.instructor.name,
         )
-        if kind == "series_booked":
+        if kind in SERIES_KINDS:
             notice = msgspec.structs.replace(notice, lessons=_weekly(booking))
+        if kind == "series_moved":
+            formers = {one.id: Former(one.starts_at - _A_DAY, one.ends_at - _A_DAY) for one in notice.lessons}
+            notice = msgspec.structs.replace(notice, formers=formers)
         return render(notice)
 
 
@@ -62,8 +71,13 @@ def _weekly(booking: BookingView) -> list[BookingView]:
     """Return a lesson and the same one in the three weeks after it."""
     weeks = [timedelta(weeks=number) for number in range(4)]
     return [
-        msgspec.structs.replace(booking, starts_at=booking.starts_at + later, ends_at=booking.ends_at + later)
-        for later in weeks
+        msgspec.structs.replace(
+            booking,
+            id=uuid.UUID(int=number),
+            starts_at=booking.starts_at + later,
+            ends_at=booking.ends_at + later,
+        )
+        for number, later in enumerate(weeks)
     ]
 
 
@@ -113,12 +127,12 @@ async def _booking(session: AsyncSession, organization: OrganizationView, kind: 
         price_cents=lesson.price_cents if lesson else None,
         currency=organization.currency,
         booked_at=now,
-        confirmed_at=None if kind in ("request", "decline", "lapse") else now,
+        confirmed_at=None if kind in _UNCONFIRMED else now,
         approve_by=now + _A_DAY if kind == "request" else None,
-        declined_at=now if kind == "decline" else None,
-        lapsed=kind == "lapse",
-        cancelled_at=now if kind in ("cancellation", "lapse") else None,
-        cancelled_by=student if kind == "cancellation" else None,
+        declined_at=now if kind in ("decline", "series_declined") else None,
+        lapsed=kind in ("lapse", "series_lapsed"),
+        cancelled_at=now if kind in _ENDED else None,
+        cancelled_by=student if kind in ("cancellation", "series_cancelled") else None,
         cancellation_reason=None,
         cancel_until=starts_at - _A_DAY,
         move_until=starts_at - _A_DAY,

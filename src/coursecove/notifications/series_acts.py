@@ -1,60 +1,98 @@
 """Which lessons one mail about a series speaks for.
 
-The mail is kept with the first lesson of the act; what the act was stands in
-the trail, because lessons may have left the series, or their time, since.
+What was done to several lessons at once is one fact about their series, and one
+mail to each person.  The mail is kept with the first lesson it speaks for; which
+the others are stands in the trail, because lessons may have left the series, or
+their time, since.
 """
 
 from __future__ import annotations
 
 import uuid
+from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import BookingView
+from coursecove.notifications.kinds import SERIES_ACTS, SERIES_ENDED, Kind
 from coursecove.tenants.models import Member
 
 #: The revision of a lesson to which nothing has happened since it was booked.
 BOOKED_REVISION = 0
 
-_ACT = text("""
-select act.subject_id as series_id, act.data -> 'booking_ids' as booking_ids
+
+class Act(NamedTuple):
+    """What was done to lessons of a series at once: the revision it made of each, and who gave it then."""
+
+    kind: Kind
+    revisions: dict[uuid.UUID, int]
+    instructors: dict[uuid.UUID, uuid.UUID]
+
+
+# A lesson's own facts name the series it was in at the time.
+_ACTS = text("""
+select distinct act.id, act.action, act.data, act.created_at
 from events one
 join events act
-  on act.organization_id = one.organization_id and act.subject_type = 'series' and act.action = 'series.booked'
-  and act.subject_id = cast(one.data ->> 'series_id' as uuid)
-where one.subject_type = 'booking' and one.subject_id = :booking_id
-  and one.action in ('booking.confirmed', 'booking.requested') and one.data ->> 'series_id' is not null
-limit 1
+  on act.organization_id = one.organization_id and act.subject_type = 'series'
+  and act.subject_id = cast(one.data ->> 'series_id' as uuid) and act.action = any(:actions)
+where one.subject_type = 'booking' and one.subject_id = any(:booking_ids)
+  and one.data ->> 'series_id' is not null
+order by act.created_at, act.id
 """)
 
 
-async def booked_with(session: AsyncSession, booking_id: uuid.UUID) -> tuple[uuid.UUID, list[uuid.UUID]] | None:
-    """Return the series a lesson was booked in and all lessons that were booked with it; None: it was alone."""
-    act = (await session.execute(_ACT, {"booking_id": booking_id})).one_or_none()
-    return (act.series_id, [uuid.UUID(one) for one in act.booking_ids]) if act else None
+async def acts_on(session: AsyncSession, *booking_ids: uuid.UUID) -> list[Act]:
+    """Return what was done to any of these lessons together with others, oldest first."""
+    values = {"booking_ids": list(booking_ids), "actions": list(SERIES_ACTS)}
+    acts = [act_in(row.action, row.data) for row in await session.execute(_ACTS, values)]
+    return [act for act in acts if act and not act.revisions.keys().isdisjoint(booking_ids)]
 
 
-async def lessons_to_tell(session: AsyncSession, booking_id: uuid.UUID, *, viewer: Member) -> list[BookingView]:
-    """Return the lessons that are still as they were booked, by start; raises NotFound.
+def act_in(action: str, data: dict[str, Any]) -> Act | None:
+    """Return what a fact about a series says; None for one that was about a single lesson."""
+    kind = SERIES_ACTS[action]
+    if kind == "series_booked":
+        return Act(kind, {uuid.UUID(one): BOOKED_REVISION for one in data["booking_ids"]}, {})
+    lessons = data.get("lessons", [])
+    if len(lessons) < 2:
+        return None
+    ids = [uuid.UUID(one["booking_id"]) for one in lessons]
+    return Act(
+        kind,
+        {id_: int(one["revision"]) for id_, one in zip(ids, lessons, strict=True)},
+        {id_: uuid.UUID(one["instructor_id"]) for id_, one in zip(ids, lessons, strict=True)},
+    )
 
-    Left out is what is over, and what was changed since: of that there is, or
-    will be, a mail of its own.
+
+async def lessons_to_tell(session: AsyncSession, delivery: Row[Any], *, viewer: Member) -> list[BookingView]:
+    """Return the lessons that are still as the act left them, by start.
+
+    Left out is what was changed since: of that there is, or will be, a mail of
+    its own; also what is over, of lessons to come, and what the reader neither
+    takes nor gives as they do the lesson that the mail is kept with.
     """
-    act = await booked_with(session, booking_id)
+    act = next(
+        (
+            one
+            for one in await acts_on(session, delivery.booking_id)
+            if one.kind == delivery.kind and one.revisions[delivery.booking_id] == delivery.booking_revision
+        ),
+        None,
+    )
     if act is None:
         return []
-    series_id, booked = act
-    series = await bookings.get_series(session, series_id, viewer=viewer)
-    ids, now = set(booked), clock.now()
-    standing = [
+    now = clock.now()
+    found = await bookings.bookings_by_id(session, list(act.revisions), viewer=viewer)
+    gives = act.instructors.get(delivery.booking_id) == viewer.id
+    return [
         one
-        for one in series.lessons
-        if one.id in ids
-        and one.revision == BOOKED_REVISION
-        and one.status in ("pending", "confirmed")
-        and one.ends_at > now
+        for one in found
+        if one.revision == act.revisions[one.id]
+        and (one.cancelled_at is not None) == (act.kind in SERIES_ENDED)
+        and (act.kind not in ("series_booked", "series_approved") or one.ends_at > now)
+        and (not act.instructors or (one.instructor.id == viewer.id) == gives)
     ]
-    return sorted(standing, key=lambda one: one.starts_at)

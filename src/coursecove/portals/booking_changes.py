@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -12,6 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from coursecove import formatting
 from coursecove.bookings import service as bookings
 from coursecove.bookings.schemas import (
     AttendanceUpdate,
@@ -19,9 +21,10 @@ from coursecove.bookings.schemas import (
     BookingView,
     NoteView,
 )
+from coursecove.errors import NotFound
 from coursecove.i18n import _
 from coursecove.portals.forms import Form, attempt, convert, read_form
-from coursecove.portals.lesson_words import ATTENDANCE, attendance_word
+from coursecove.portals.lesson_words import ATTENDANCE, attendance_word, series_words
 from coursecove.portals.pages import AnyRequest, local_path, redirect, render
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -92,6 +95,32 @@ class Desk:
         )
 
 
+def _answered_series(form: Form, booking: BookingView) -> uuid.UUID | None:
+    """Return the series that is answered as one; None: this request alone."""
+    return booking.series_id if form.value("scope") == "all" else None
+
+
+async def requests_of_series(
+    session: AsyncSession, booking: BookingView, *, by: Member
+) -> dict[str, Any] | None:
+    """Return what waits with a request for an answer, in words; None where it is the only one."""
+    if not booking.can_decide or booking.series_id is None:
+        return None
+    try:
+        series = await bookings.get_series(session, booking.series_id, viewer=by)
+    except NotFound:
+        # Somebody who stands in for a lesson answers for it alone.
+        return None
+    waiting = [lesson for lesson in series.lessons if lesson.can_decide]
+    if len(waiting) < 2:
+        return None
+    return {
+        "count": len(waiting),
+        "words": series_words(series),
+        "dates": [formatting.day(lesson.starts_at, series.time_zone) for lesson in waiting],
+    }
+
+
 class BookingChanges(Controller):
     """The forms of a booking's page but notes, moving and cancelling, which are controllers of their own.
 
@@ -110,17 +139,28 @@ class BookingChanges(Controller):
         by: NamedDependency[Member],
         reference: FromPath[str],
     ) -> Response[Any]:
-        """Confirm a request; student and instructor are told."""
+        """Confirm a request, or all that wait of its series; student and instructor are told."""
         booking = await self.desk.find(session, reference, by)
-        form = Form(await read_form(request, fields=(_BACK,)))
+        form = Form(await read_form(request, fields=(_BACK, "scope")))
+        series_id = _answered_series(form, booking)
+
+        async def verb() -> int:
+            if series_id is not None:
+                return len((await bookings.approve_series(session, series_id, by=by)).changed)
+            await bookings.approve(session, booking.id, by=by)
+            return 1
+
+        said = _("Confirmed. {name} will be told.")
+        if series_id is not None:
+            said = _("All of them are confirmed. {name} will be told.")
         return await self._decided(
             request,
             session,
             organization,
             booking,
             form,
-            lambda: bookings.approve(session, booking.id, by=by),
-            said=_("Confirmed. {name} will be told.").format(name=booking.student.name),
+            verb,
+            said=said.format(name=booking.student.name),
             by=by,
         )
 
@@ -137,7 +177,7 @@ class BookingChanges(Controller):
         booking = await self.desk.find(session, reference, by)
         if not booking.can_decide:
             return redirect(request, self.desk.href(booking))
-        form = Form({_BACK: request.query_params.get(_BACK, "")})
+        form = Form({name: request.query_params.get(name, "") for name in (_BACK, "scope")})
         return await self._decline_page(request, session, organization, booking, form, by=by)
 
     @post("/{reference:str}/decline", status_code=200)
@@ -149,21 +189,23 @@ class BookingChanges(Controller):
         by: NamedDependency[Member],
         reference: FromPath[str],
     ) -> Response[Any]:
-        """Say no to a request, with the reason; the time is free again."""
+        """Say no to a request, or to all that wait of its series, with the reason; the time is free again."""
         booking = await self.desk.find(session, reference, by)
-        form = Form(await read_form(request, fields=("reason", _BACK)))
+        form = Form(await read_form(request, fields=("reason", _BACK, "scope")))
+        series_id = _answered_series(form, booking)
 
-        async def verb() -> BookingView:
-            reason = {"reason": form.value("reason")}
-            return await bookings.decline(session, booking.id, convert(reason, BookingDecline), by=by)
+        async def verb() -> object:
+            data = convert({"reason": form.value("reason")}, BookingDecline)
+            if series_id is not None:
+                return await bookings.decline_series(session, series_id, data, by=by)
+            return await bookings.decline(session, booking.id, data, by=by)
 
         refused = (await attempt(session, form, verb))[1]
         if refused is None:
-            return redirect(
-                request,
-                self._back(form, booking),
-                flash=_("Declined. {name} will be told.").format(name=booking.student.name),
-            )
+            said = _("Declined. {name} will be told.")
+            if series_id is not None:
+                said = _("All of them are declined. {name} will be told.")
+            return redirect(request, self._back(form, booking), flash=said.format(name=booking.student.name))
         return await self._decline_page(
             request, session, organization, booking, refused, by=by, status_code=refused.refused_status
         )

@@ -13,7 +13,8 @@ from urllib.parse import quote_plus
 
 from coursecove import clock, formatting
 from coursecove.bookings.schemas import BookingView, PlaceSummary
-from coursecove.i18n import _
+from coursecove.bookings.series_schemas import SeriesView
+from coursecove.i18n import _, ngettext
 
 ATTENDANCE = ("present", "late", "absent", "excused")
 
@@ -202,3 +203,14 @@ def map_href(place: PlaceSummary) -> str | None:
     if not place.address:
         return None
     return f"https://www.openstreetmap.org/search?query={quote_plus(place.address)}"
+
+
+def series_words(series: SeriesView) -> str:
+    """Say what a series is: "Every Tuesday, 8 lessons until 26 Jan"."""
+    weekday = formatting.weekday(series.weekday)
+    every = _("Every {weekday}") if series.every_weeks == 1 else _("Every other {weekday}")
+    live = [lesson for lesson in series.lessons if lesson.cancelled_at is None]
+    count = ngettext("{count} lesson", "{count} lessons", len(live)).format(count=len(live))
+    return _("{every}, {lessons} until {last}").format(
+        every=every.format(weekday=weekday), lessons=count, last=formatting.day(series.last_on)
+    )

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import JSONPATH
+from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.events import Event
@@ -119,7 +119,7 @@ async def openings_of(session: AsyncSession, booking_ids: Iterable[uuid.UUID]) -
     statement = (
         _facts()
         .where(Event.subject_type == "booking", Event.subject_id.in_(wanted), Event.data.has_key("student_id"))
-        .distinct(Event.subject_id)
+        .ext(distinct_on(Event.subject_id))
         .order_by(Event.subject_id, Event.created_at)
     )
     return {fact.subject_id: fact for fact in await _read(session, statement)}

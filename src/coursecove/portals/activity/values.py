@@ -108,9 +108,9 @@ LABELS = {
 _SILENT = frozenset({
     "answers", "appointment_type_id", "approved", "booking_ids", "copied_from_id", "former_ends_at",
     "former_instructor_id", "former_starts_at", "from_waitlist", "held", "in_class", "instructor_id",
-    "joined_by_id", "link_key", "locale", "note_id", "offer_expires_at", "pending", "position",
+    "joined_by_id", "lessons", "link_key", "locale", "note_id", "offer_expires_at", "pending", "position",
     "question_ids", "reference", "revision", "room_ids", "rules_overridden", "scope", "series_id",
-    "series_on", "session_id", "student_id", "tell_instructor", "zone_ids",
+    "series_on", "session_id", "student_id", "tell_instructor", "with_series", "zone_ids",
 })  # fmt: skip
 #: When a lesson is stands in its sentence.
 _SAID_OF_LESSONS = frozenset({"starts_at", "ends_at", "location_id", "room_id"})
@@ -141,6 +141,11 @@ _WORDS: dict[str, dict[str, str]] = {
         "hours": N_("Hours"),
         "confirmation": N_("Confirmation"),
         "series_booked": N_("Series booked"),
+        "series_approved": N_("Series confirmed"),
+        "series_declined": N_("Series declined"),
+        "series_lapsed": N_("Series lapsed"),
+        "series_moved": N_("Series moved"),
+        "series_cancelled": N_("Series cancelled"),
         "cancellation": N_("Cancellation"),
         "reminder": N_("Reminder"),
         "request": N_("Request"),

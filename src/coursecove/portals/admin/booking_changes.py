@@ -31,9 +31,7 @@ class AdminBookingChanges(BookingChanges):
         listed=to_list,
         page=admin_page,
         find=_find,
-        context=lambda request, session, organization, booking, _by: booking_context(
-            request, session, organization, booking
-        ),
+        context=booking_context,
         draw=draw_booking,
     )
 

@@ -17,6 +17,7 @@ from coursecove.portals.admin.booking_filters import PATH
 from coursecove.portals.admin.booking_history import history, mails, rules_passed
 from coursecove.portals.admin.navigation import AnyRequest, address, admin_clocks, admin_page
 from coursecove.portals.admin.people import person_href
+from coursecove.portals.booking_changes import requests_of_series
 from coursecove.portals.booking_notes import note_words
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import attendance_choices, map_href, status_of
@@ -39,7 +40,7 @@ async def draw_booking(
     organization: OrganizationView,
     booking: BookingView,
     *,
-    by: Member | None = None,  # noqa: ARG001 - admins see the same, whoever they are
+    by: Member,
     note_form: Form | None = None,
     problem: str | None = None,
     deleted: NoteView | None = None,
@@ -57,7 +58,7 @@ async def draw_booking(
         "admin/booking.html",
         admin_page(request, booking.appointment_type.name, to_list()),
         status_code=status_code,
-        **await booking_context(request, session, organization, booking),
+        **await booking_context(request, session, organization, booking, by),
         history=history(facts, clocks, names=instructors),
         mails=mails(await deliveries_of(session, booking.id), clocks),
         notes=[note_words(note, clocks) for note in booking.notes],
@@ -70,7 +71,7 @@ async def draw_booking(
 
 
 async def booking_context(
-    request: AnyRequest, session: AsyncSession, organization: OrganizationView, booking: BookingView
+    request: AnyRequest, session: AsyncSession, organization: OrganizationView, booking: BookingView, by: Member
 ) -> dict[str, Any]:
     """Return what every page about one booking shows of it."""
     clocks = admin_clocks(request, organization, venue=booking.venue_time_zone)
@@ -96,6 +97,7 @@ async def booking_context(
         "booked_at": clocks.moment(booking.booked_at),
         "ended_at": clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
         "approve_by": clocks.moment(booking.approve_by) if booking.approve_by else None,
+        "requests": await requests_of_series(session, booking, by=by),
         # Staff may cancel later than the student could; whoever does should know.
         "past_cut_off": clock.now() > booking.cancel_until,
         "cancel_until": clocks.moment(booking.cancel_until),

@@ -86,7 +86,7 @@ class LessonPages(Controller):
     ) -> Response[Any]:
         """Show one lesson with both people."""
         booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
-        return await draw_booking(request, session, organization, booking)
+        return await draw_booking(request, session, organization, booking, by=by)
 
     @get("/{reference:str}/cancel")
     async def ask_to_cancel(
@@ -101,7 +101,7 @@ class LessonPages(Controller):
         booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
         if not booking.can_cancel:
             return redirect(request, f"{PATH}/{booking.reference}")
-        return await _cancel_page(request, session, organization, booking, Form())
+        return await _cancel_page(request, session, organization, booking, Form(), by=by)
 
     @post("/{reference:str}/cancel", status_code=200)
     async def cancel(
@@ -124,7 +124,7 @@ class LessonPages(Controller):
                 ),
             )
         status = refused.refused_status
-        return await _cancel_page(request, session, organization, booking, refused, status_code=status)
+        return await _cancel_page(request, session, organization, booking, refused, by=by, status_code=status)
 
 
 def _clear_href(filters: Filters) -> str | None:
@@ -158,6 +158,7 @@ async def _cancel_page(
     booking: BookingView,
     form: Form,
     *,
+    by: Member,
     status_code: int = 200,
 ) -> Response[Any]:
     trail = (booking.appointment_type.name, f"{PATH}/{booking.reference}")
@@ -167,5 +168,5 @@ async def _cancel_page(
         admin_page(request, _("Cancel this lesson?"), to_list(), trail),
         status_code=status_code,
         form=form,
-        **await booking_context(request, session, organization, booking),
+        **await booking_context(request, session, organization, booking, by),
     )

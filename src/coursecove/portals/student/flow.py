@@ -168,7 +168,7 @@ def confirm(
         join_href=f"/join?return_to={return_to}" if stranger else None,
         # Under which name the browser keeps what is typed until it is booked.
         keep=f"book/{offer.type.slug}",
-        repeatable=not offer.is_class and not offer.type.requires_approval,
+        repeatable=not offer.is_class,
         repeat=typed.get("repeat", "1"),
         times=typed.get("times") or min(8, max(2, offer.type.horizon_days // 7)),
         students=student_options(choice),

@@ -25,12 +25,19 @@ from coursecove.notifications.rendering import Notice
 from coursecove.portals.booking_notes import note_words
 from coursecove.portals.clock_notes import clock_note
 from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
-from coursecove.portals.lesson_words import Clocks, lesson_card, map_href, status_of, student_clocks
+from coursecove.portals.lesson_words import (
+    Clocks,
+    lesson_card,
+    map_href,
+    series_words,
+    status_of,
+    student_clocks,
+)
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
 from coursecove.portals.student.choice import MYSELF, address, child_in
 from coursecove.portals.student.classes import waiting_of
 from coursecove.portals.student.policies import cancelling_words, moving_words
-from coursecove.portals.student.scopes import Scope, change_rows, read_scope, scope_links, series_words
+from coursecove.portals.student.scopes import Scope, change_rows, read_scope, scope_links
 from coursecove.tenants import service as tenants
 from coursecove.tenants.family import ChildView
 from coursecove.tenants.guards import as_member

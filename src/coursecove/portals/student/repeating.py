@@ -122,9 +122,16 @@ def _wanted(choice: Choice, values: Mapping[str, str], *, key: str | None) -> Se
 
 def _said(series: SeriesView) -> str:
     count = len(series.lessons)
-    return ngettext(
+    said = ngettext(
         "{count} lesson is booked, {first} to {last}.", "{count} lessons are booked, {first} to {last}.", count
-    ).format(count=count, first=formatting.day(series.first_on), last=formatting.day(series.last_on))
+    )
+    if any(lesson.status == "pending" for lesson in series.lessons):
+        said = ngettext(
+            "You asked for {count} lesson, {first} to {last}.",
+            "You asked for {count} lessons, {first} to {last}.",
+            count,
+        )
+    return said.format(count=count, first=formatting.day(series.first_on), last=formatting.day(series.last_on))
 
 
 def _draw(

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from coursecove import formatting
 from coursecove.bookings.schemas import BookingView
-from coursecove.bookings.series_schemas import SeriesChange, SeriesView
-from coursecove.i18n import _, ngettext
+from coursecove.bookings.series_schemas import SeriesChange
+from coursecove.i18n import _
 from coursecove.portals.lesson_words import Clocks
 
 Scope = Literal["this", "following", "all"]
@@ -50,14 +49,3 @@ def change_rows(changes: Iterable[SeriesChange], clocks: Clocks) -> list[dict[st
         }
         for change in changes
     ]
-
-
-def series_words(series: SeriesView) -> str:
-    """Say what a series is: "Every Tuesday, 8 lessons until 26 Jan"."""
-    weekday = formatting.weekday(series.weekday)
-    every = _("Every {weekday}") if series.every_weeks == 1 else _("Every other {weekday}")
-    live = [lesson for lesson in series.lessons if lesson.cancelled_at is None]
-    count = ngettext("{count} lesson", "{count} lessons", len(live)).format(count=len(live))
-    return _("{every}, {lessons} until {last}").format(
-        every=every.format(weekday=weekday), lessons=count, last=formatting.day(series.last_on)
-    )

@@ -18,7 +18,7 @@ from coursecove.errors import NotFound
 from coursecove.formatting import initials
 from coursecove.i18n import N_, _
 from coursecove.portals.admin.booking_history import history, rules_passed
-from coursecove.portals.booking_changes import BookingChanges, Desk
+from coursecove.portals.booking_changes import BookingChanges, Desk, requests_of_series
 from coursecove.portals.booking_notes import BookingNotes, note_words
 from coursecove.portals.cancelling import cancel_by_form
 from coursecove.portals.forms import Form
@@ -118,6 +118,7 @@ async def lesson_context(
         "booked_at": clocks.moment(booking.booked_at),
         "ended_at": clocks.moment(booking.cancelled_at) if booking.cancelled_at else None,
         "approve_by": clocks.moment(booking.approve_by) if booking.approve_by else None,
+        "requests": await requests_of_series(session, booking, by=by),
     }
 
 

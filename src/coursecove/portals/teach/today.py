@@ -95,7 +95,7 @@ async def today(
         after_today=_coming(coming.items, zone),
         items=day.items(_gaps(times, entries, by.id, date_, now=now, zone=zone)),
         notes=_notes(times, by.id, date_, zone=zone, places={place.id: place.name for place in places}),
-        requests=[_request(booking, zone) for booking in waiting.items],
+        requests=_requests(waiting.items, zone),
         attendance=attendance_choices(),
         has_hours=bool(await scheduling.hours_of(session, by.id)),
     )
@@ -276,7 +276,15 @@ def _coming(items: Sequence[BookingView], zone: str) -> dict[str, str] | None:
     }
 
 
-def _request(booking: BookingView, zone: str) -> dict[str, Any]:
+def _requests(waiting: Sequence[BookingView], zone: str) -> list[dict[str, Any]]:
+    """Return what waits for an answer; of a series that was asked for the first lesson, with how many."""
+    groups: dict[uuid.UUID, list[BookingView]] = {}
+    for booking in waiting:
+        groups.setdefault(booking.series_id or booking.id, []).append(booking)
+    return [_request(group[0], len(group), zone) for group in groups.values()]
+
+
+def _request(booking: BookingView, count: int, zone: str) -> dict[str, Any]:
     clocks = instructor_clocks(venue=booking.venue_time_zone, own=zone)
     card = lesson_card(booking, clocks, href=f"/teach/lessons/{booking.reference}", who=booking.student.name)
     return {
@@ -284,4 +292,5 @@ def _request(booking: BookingView, zone: str) -> dict[str, Any]:
         "status": None,
         "can_decide": booking.can_decide,
         "until": clocks.moment(booking.approve_by) if booking.approve_by else None,
+        "count": count,
     }

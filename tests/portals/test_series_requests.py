@@ -1,0 +1,114 @@
+"""A weekly lesson that the school has to confirm: asked for as a whole, and answered as one or one by one."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.conftest import ClientFor
+from tests.portals.reading import a_later_day, buttons, hidden_fields, links, text_of, times_of
+
+MIA, IDA, CLARA = "mia@example.com", "ida@harmony.example", "clara@harmony.example"
+
+
+@pytest.fixture(scope="module")
+def slug(client: ClientFor) -> str:
+    """A lesson with Ida that needs a yes."""
+    clara = client("musicschool", CLARA)
+    ida = next(one for one in clara.get("/api/v1/instructors").json()["items"] if one["name"].startswith("Ida"))
+    places = clara.get("/api/v1/locations").json()["items"]
+    made = clara.post(
+        "/api/v1/appointment-types",
+        json={
+            "name": "Weekly by request",
+            "duration_minutes": 30,
+            "requires_approval": True,
+            "horizon_days": 200,
+            "instructor_ids": [ida["id"]],
+            "location_ids": [place["id"] for place in places if place["name"] == "Studio Linden"],
+        },
+    )
+    assert made.status_code == 201, made.text
+    return str(made.json()["slug"])
+
+
+def ask(client: ClientFor, slug: str, *, nth: int) -> list[str]:
+    """Ask for three weeks; return the references, by date."""
+    mia = client("musicschool", MIA, cookie=True)
+    before = set(_lessons(mia))
+    confirm = mia.get(times_of(mia.get(f"/book/{slug}?day={a_later_day(weekday=2, weeks=3)}"))[nth])
+    assert "The same time every week" in text_of(confirm)
+    fields = {**hidden_fields(confirm), "repeat": "1", "times": "3"}
+    preview = mia.post(f"/book/{slug}/series", data=fields)
+    assert "Ask for them all" in text_of(preview)
+    asked = mia.post(f"/book/{slug}/series", data={**hidden_fields(preview), "book": "yes"})
+    assert asked.status_code == 303, text_of(asked)
+    assert "You asked for 3 lessons" in said_after(mia, asked)
+    return [href.rpartition("/")[2] for href in _lessons(mia) if href not in before]
+
+
+def said_after(person: httpx.Client, done: httpx.Response) -> str:
+    """Return what the page says to which an answer leads."""
+    flash = done.headers["set-cookie"].split(";")[0]
+    cookie = f"{person.headers['Cookie']}; {flash}"
+    return text_of(person.get(done.headers["location"], headers={"Cookie": cookie}))
+
+
+def _lessons(student: httpx.Client) -> list[str]:
+    return list(dict.fromkeys(links(student.get("/lessons"), r"^/lessons/[0-9A-Z]{4}-[0-9A-Z]{4}$")))
+
+
+def statuses(client: ClientFor, references: list[str]) -> list[bool]:
+    mia = client("musicschool", MIA, cookie=True)
+    return ["Waiting for an answer" in text_of(mia.get(f"/lessons/{one}")) for one in references]
+
+
+def test_the_instructor_sees_one_request_and_says_yes_to_all(client: ClientFor, slug: str) -> None:
+    references = ask(client, slug, nth=0)
+    assert statuses(client, references) == [True] * 3
+    ida = client("musicschool", IDA, cookie=True)
+    today = ida.get("/teach")
+    assert text_of(today).count("The first of 3 lessons that are asked for") == 1
+    page = ida.get(f"/teach/lessons/{references[1]}")
+    said = text_of(page)
+    assert "A series is asked for" in said
+    assert "3 of them wait:" in said
+    assert buttons(page, "scope") == ["all"]
+    answered = ida.post(f"/teach/lessons/{references[1]}/approve", data={"scope": "all"})
+    assert answered.status_code == 303
+    assert "All of them are confirmed." in said_after(ida, answered)
+    assert statuses(client, references) == [False] * 3
+    again = ida.post(f"/teach/lessons/{references[1]}/approve", data={"scope": "all"})
+    assert again.status_code == 409
+    assert "no longer waiting" in text_of(again)
+
+
+def test_an_admin_answers_one_by_itself_and_declines_the_rest_with_a_reason(
+    client: ClientFor, slug: str
+) -> None:
+    references = ask(client, slug, nth=2)
+    clara = client("musicschool", CLARA, cookie=True)
+    assert clara.post(f"/admin/bookings/{references[0]}/approve").status_code == 303
+    assert statuses(client, references) == [False, True, True]
+    asking = clara.get(f"/admin/bookings/{references[1]}/decline?scope=all")
+    assert "All 2 of the series" in text_of(asking)
+    declined = clara.post(
+        f"/admin/bookings/{references[1]}/decline", data={"scope": "all", "reason": "No room that week."}
+    )
+    assert declined.status_code == 303
+    mia = client("musicschool", MIA, cookie=True)
+    for reference in references[1:]:
+        assert "No room that week." in text_of(mia.get(f"/lessons/{reference}"))
+    assert "The school could not take this lesson" not in text_of(mia.get(f"/lessons/{references[0]}"))
+
+
+def test_a_single_request_is_asked_about_alone(client: ClientFor, slug: str) -> None:
+    mia = client("musicschool", MIA, cookie=True)
+    confirm = mia.get(times_of(mia.get(f"/book/{slug}?day={a_later_day(weekday=3, weeks=4)}"))[0])
+    booked = mia.post(f"/book/{slug}", data=hidden_fields(confirm))
+    reference = booked.headers["location"].rpartition("/")[2].partition("?")[0]
+    ida = client("musicschool", IDA, cookie=True)
+    page = ida.get(f"/teach/lessons/{reference}")
+    assert "Confirm it" in text_of(page)
+    assert buttons(page, "scope") == []
+    assert "Which requests?" not in text_of(ida.get(f"/teach/lessons/{reference}/decline?scope=all"))
