@@ -260,7 +260,8 @@ async def _race_over_http(stadium: Stadium, addresses: list[str]) -> list[list[t
     options, crowd = stadium.options, stadium.crowd
     origin = stadium.settings.origin(SLUG)
     students = crowd.student_ids[: options.http_bookers]
-    limits = httpx.Limits(max_connections=options.http_bookers, max_keepalive_connections=options.http_bookers)
+    # A connection that was idle for seconds may be closed by the server in the moment it is used again.
+    limits = httpx.Limits(max_connections=options.http_bookers, keepalive_expiry=1)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
 
         async def one(number: int, student: uuid.UUID, starts_at: datetime) -> tuple[int, bool]:

@@ -7,6 +7,7 @@ belongs to no host (health, metrics, webhooks, static files).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -23,7 +24,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Send
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import coursecove.tenants.inbound  # noqa: F401 - registers what the events of Clerk mean
-from coursecove import problems
+from coursecove import problems, startup
 from coursecove.api import API_HANDLERS, ApiRequest, describe_refusals
 from coursecove.compression import compress
 from coursecove.config import Settings, load_settings, project_data
@@ -41,6 +42,7 @@ from coursecove.resources import Resources, open_resources
 from coursecove.tenants.directory import Directory
 from coursecove.tenants.reconciliation.gauges import ReconciliationGauges
 from coursecove.tenants.schemas import OrganizationView
+from coursecove.webhooks import signatures
 from coursecove.webhooks.controllers import clerk_webhook
 from coursecove.webhooks.gauges import LedgerGauges
 
@@ -211,6 +213,9 @@ class CourseCove:
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        startup.finish()
+        # Beside the first requests: nobody waits for it but a webhook that comes at once.
+        threading.Thread(target=signatures.prepare, name="prepare", daemon=True).start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._stack.aclose()

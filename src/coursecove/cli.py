@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from coursecove import startup
 from coursecove.config import ConfigurationError, Settings, load_settings, read_env_file, state_folder
 
 
@@ -82,6 +83,7 @@ def main(context: click.Context) -> None:
 @main.command()
 def demo() -> None:
     """Start everything on this machine, with a demo world of three schools."""
+    startup.begin()
     from coursecove.dev.demo import run_demo
 
     sys.exit(run_demo(environment=os.environ))
@@ -91,6 +93,7 @@ def demo() -> None:
 @click.option("--workers", default=1, show_default=True, help="Number of web processes.")
 def serve(workers: int) -> None:
     """Serve the web application on HOST and PORT."""
+    startup.begin()
     import uvicorn
 
     settings = settings_or_exit()
@@ -114,6 +117,7 @@ def serve(workers: int) -> None:
 @main.command()
 def worker() -> None:
     """Process queued and periodic jobs."""
+    startup.begin()
     from coursecove.logs import configure_logging
     from coursecove.worker import run_worker
 
@@ -267,6 +271,7 @@ def dev() -> None:
 @dev.command("services")
 def dev_services() -> None:
     """Run the stand-in for Clerk, the SMTP server and the mailbox page (the demo starts this)."""
+    startup.begin()
     from coursecove.dev.demo import run_services
 
     run_services(environment())

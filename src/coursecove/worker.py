@@ -27,7 +27,7 @@ import coursecove.tenants.inbound
 import coursecove.tenants.reconciliation.tasks
 import coursecove.tenants.uploaded_lists
 import coursecove.webhooks.tasks  # noqa: F401
-from coursecove import jobs, periodic
+from coursecove import jobs, periodic, startup
 from coursecove.config import Settings
 from coursecove.jobs import Queue, declare_actors, make_broker
 from coursecove.resources import Resources, open_resources
@@ -105,6 +105,7 @@ def run_worker(settings: Settings, *, threads: int = THREADS) -> NoReturn:
     declare_actors(broker, household.resources)
     worker = Worker(broker, worker_threads=threads, worker_timeout=IDLE_MILLISECONDS)
     worker.start()
+    startup.finish()
     log.info("worker_started", threads=threads, jobs=sorted(jobs.REGISTRY), periodic=sorted(periodic.REGISTRY))
     signal.sigwait(stops)
     log.info("worker_stopping")

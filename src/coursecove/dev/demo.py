@@ -8,11 +8,13 @@ come in through signed webhooks, what the schools offer through the API.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import secrets
 import signal
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -22,8 +24,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from coursecove import startup
 from coursecove.config import ConfigurationError, Settings, load_settings, read_env_file, state_folder
-from coursecove.db.migrate import upgrade
+from coursecove.db.migrate import is_newest, upgrade
 from coursecove.db.roles import bootstrap
 from coursecove.dev import catalogue
 from coursecove.dev.clerk import world
@@ -103,30 +106,28 @@ def _run(supervisor: Supervisor, own: dict[str, str], home: Path, port: int) -> 
     settings = load_settings(environ)
     _remember(home / "env", environ, own)
 
-    def prepare_database() -> None:
+    command = [sys.executable, "-m", "coursecove"]
+    supervisor.start("web", [*command, "serve"], env=environ)
+    supervisor.start("services", [*command, "dev", "services"], env=environ)
+    # While these two start, which are not ready before the database is.
+    if not is_newest(settings.database_owner_url):
+        supervisor.say("Preparing the database …")
         if admin_url is not None:
             bootstrap(admin_url, settings)
         upgrade(settings.database_owner_url)
-
-    first_time = not remembered
-    if first_time:
-        supervisor.say("Preparing the database …")
-        prepare_database()
-    command = [sys.executable, "-m", "coursecove"]
-    supervisor.start("web", [*command, "serve"], env=environ)
-    supervisor.start("worker", [*command, "worker"], env=environ)
-    supervisor.start("services", [*command, "dev", "services"], env=environ)
-    if not first_time:
-        # Nearly always there is nothing to migrate: done while the processes start,
-        # which are not ready before it is.
-        prepare_database()
+    if stand_in is not None and not all(_marker(home, each).exists() for each in catalogue.CATALOGUES):
+        # All of the product, needed in a moment: read while the web process does the same.
+        threading.Thread(target=importlib.import_module, args=("coursecove.dev.showcase",), daemon=True).start()
     address = f"http://127.0.0.1:{port}"
     supervisor.wait_for(f"{address}/health/ready", timeout_seconds=60)
+    # Not sooner: nobody waits for it yet, and it would take the processor from the one everybody waits for.
+    supervisor.start("worker", [*command, "worker"], env=environ)
     if stand_in is not None:
         supervisor.wait_for(f"http://127.0.0.1:{clerk_port}/.well-known/jwks.json", timeout_seconds=30)
         _load_world(supervisor, settings, home, address)
     supervisor.say(_table(settings, environ, clerk_port if stand_in else None))
     supervisor.say(f"ready {settings.origin('musicschool')}")
+    startup.finish()
     supervisor.wait()
 
 
@@ -204,7 +205,7 @@ def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address:
         return text
 
     def dress(slug: str, organization_id: uuid.UUID, marker: Path) -> None:
-        # All of the product: only a first start waits for it, and does something else meanwhile.
+        # All of the product: only a first start needs it.
         from coursecove.dev import showcase
 
         showcase.dress(settings, slug, organization_id)
@@ -214,7 +215,7 @@ def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address:
     dresser = ThreadPoolExecutor(max_workers=1)
     dressed: list[Future[None]] = []
     for school in catalogue.CATALOGUES:
-        marker = home / f"loaded-{school.school.slug}"
+        marker = _marker(home, school)
         if marker.exists():
             continue
         supervisor.say(f"Opening {school.school.name} …")
@@ -252,6 +253,11 @@ def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address:
     dresser.shutdown()
     for done in dressed:
         done.result()
+
+
+def _marker(home: Path, school: catalogue.Catalogue) -> Path:
+    """Return the file that says that a school was opened and dressed."""
+    return home / f"loaded-{school.school.slug}"
 
 
 def token_for(settings: Settings, *, organization: str, email: str) -> str:
@@ -306,6 +312,7 @@ def run_services(environ: Mapping[str, str]) -> None:
         )
 
     configure_logging(settings.log_format, level=logging.WARNING)
+    startup.finish()
     asyncio.run(main())
 
 
