@@ -165,6 +165,37 @@ def test_students_are_bound_by_the_horizon_on_every_date_and_staff_are_not(desk:
     assert passed == [[], [], [], ["too_far"]]
 
 
+def test_a_limit_counts_the_lessons_of_the_series_in_the_week_of_each_date(desk: Desk) -> None:
+    """Seen to fail: two of them in one week were judged as if the other were not there, and booked."""
+    name = "One a week"
+    if name not in desk.school.types:
+        studio = desk.school.locations["Studio Linden"]
+        desk.add_type(name, [IDA], location_ids=[studio], horizon_days=365, student_week_limit=1)
+    # In the second week there is one already.
+    before = desk.book(MIA, name, berlin(13, 16))
+    data = wanted(desk, berlin(6, 17, 15), times=4, name=name)
+    found = preview(desk, MIA, data)
+    assert [(one.ok, one.reason) for one in found.occurrences] == [
+        (True, None),
+        (False, "limit_reached"),
+        (True, None),
+        (True, None),
+    ]
+    # Nothing near it is offered instead: the weeks around it have theirs.
+    assert found.occurrences[1].alternative is None
+    into_the_third = wanted(
+        desk,
+        berlin(6, 17, 15),
+        times=4,
+        name=name,
+        instead=[OccurrenceInstead(on=date(2031, 3, 13), starts_at=berlin(21, 10, 30))],
+    )
+    assert [one.ok for one in preview(desk, MIA, into_the_third).occurrences] == [True, True, False, True]
+    with pytest.raises(SeriesConflict):
+        book(desk, MIA, into_the_third)
+    desk.cancel(MIA, before)
+
+
 def test_one_instructor_gives_all_of_it_and_whoever_can_give_most(desk: Desk) -> None:
     """Tomás teaches on Thursdays too, but is taken on one of the dates: Ida gives all four."""
     desk.book(LEO, "Either of two", berlin(13, 14), teacher=TOMAS)

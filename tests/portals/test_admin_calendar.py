@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -190,3 +191,14 @@ def test_it_takes_as_many_reads_however_full_it_is(
     for view in ("", "&view=day", "&view=month"):
         # An empty calendar has no seats to read: one statement less.
         assert counts["many", view] - counts["few", view] <= 1
+
+
+def test_nothing_of_a_day_that_is_over_is_free(clara: httpx.Client) -> None:
+    """Seen to fail: unused hours of last week were called free."""
+    day = a_later_day(weekday=2, weeks=-1)
+    over = text_of(clara.get(f"/admin/calendar?view=day&on={day}"))
+    assert " used" in over
+    assert not re.search(r"\d (h|min)[^.]{0,12} free\b", over)
+    ahead = text_of(clara.get(f"/admin/calendar?view=day&on={a_later_day(weekday=2, weeks=3)}"))
+    assert re.search(r"\d (h|min)[^.]{0,12} free\b", ahead)
+    assert " used" not in ahead

@@ -33,3 +33,7 @@ def test_the_change_is_named_where_clocks_part(
     assert "it is at 17:30 your time, not at" in to_kolkata
     for zone in ("Europe/Berlin", "Europe/London", None):
         assert "The clocks change" not in text(zone), zone
+    # Whoever does not want to be told is not told here either.
+    assert "The clocks change" in text("Asia/Kolkata")
+    leo.patch("/api/v1/me/preferences", json={"clock_change_notices": False})
+    assert "The clocks change" not in text("Asia/Kolkata")

@@ -13,7 +13,7 @@ from coursecove.config import Settings
 from coursecove.dev.postgres import EmbeddedPostgres
 from tests.conftest import ClientFor
 from tests.factories.world import School
-from tests.portals.reading import RAW_ID, a_later_day, fields_of, links, text_of, times_of
+from tests.portals.reading import RAW_ID, a_later_day, fields_of, hidden_fields, links, text_of, times_of
 
 Book = Callable[..., str]
 
@@ -217,3 +217,37 @@ def _move(postgres: EmbeddedPostgres, settings: Settings, lesson: str, to: str) 
             {"reference": lesson.rpartition("/")[2]},
         )
         assert moved.rowcount == 1
+
+
+def test_another_is_offered_only_of_what_can_still_be_booked(client: ClientFor) -> None:
+    """Seen to fail: the link led to a page that is not there."""
+    clara = client("musicschool", "clara@harmony.example")
+    ida = next(one for one in clara.get("/api/v1/instructors").json()["items"] if one["name"].startswith("Ida"))
+    places = clara.get("/api/v1/locations").json()["items"]
+    made = clara.post(
+        "/api/v1/appointment-types",
+        json={
+            "name": "Summer special",
+            "duration_minutes": 30,
+            "instructor_ids": [ida["id"]],
+            "location_ids": [place["id"] for place in places],
+        },
+    ).json()
+    student = client("musicschool", "leo@example.com", cookie=True)
+    day = a_later_day(weekday=2, weeks=4)
+    href = times_of(student.get(f"/book/{made['slug']}?day={day}"))[0]
+    booked = student.post(f"/book/{made['slug']}", data=hidden_fields(student.get(href)))
+    lesson = booked.headers["location"].partition("?")[0]
+    assert student.post(f"{lesson}/cancel").status_code == 303
+    assert links(student.get(lesson), rf"^/book/{made['slug']}")
+    at_desk = lesson.replace("/lessons/", "/admin/bookings/")
+    admin = client("musicschool", "clara@harmony.example", cookie=True)
+    assert links(admin.get(at_desk), r"^/admin/bookings/new\?")
+    link_only = clara.patch(f"/api/v1/appointment-types/{made['id']}", json={"visibility": "link"})
+    assert link_only.status_code == 200, link_only.text
+    assert not links(student.get(lesson), rf"^/book/{made['slug']}")
+    assert links(admin.get(at_desk), r"^/admin/bookings/new\?")
+    archived = clara.post(f"/api/v1/appointment-types/{made['id']}/archival")
+    assert archived.status_code < 300, archived.text
+    assert not links(student.get(lesson), rf"^/book/{made['slug']}")
+    assert not links(admin.get(at_desk), r"^/admin/bookings/new\?")

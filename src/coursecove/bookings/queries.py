@@ -163,6 +163,15 @@ def written() -> Select[Any]:
     )
 
 
+def offered_to_members() -> Any:
+    """Whether a type can be booked by members now, without a link."""
+    return and_(
+        AppointmentType.published_at.is_not(None),
+        AppointmentType.archived_at.is_(None),
+        AppointmentType.visibility != "link",
+    )
+
+
 def _place_of_session() -> list[Any]:
     return [
         AppointmentType.id.label("type_id"),
@@ -171,6 +180,7 @@ def _place_of_session() -> list[Any]:
         AppointmentType.color.label("type_color"),
         AppointmentType.location_mode.label("type_location_mode"),
         AppointmentType.kind.label("type_kind"),
+        offered_to_members().label("type_is_offered"),
         Location.id.label("location_id"),
         Location.slug.label("location_slug"),
         Location.name.label("location_name"),

@@ -27,6 +27,8 @@ class TypeSummary(Struct, frozen=True):
     color: str
     location_mode: str
     kind: Kind = "private"
+    # Whether members can book it now, without a link.
+    is_offered: bool = True
 
 
 class PersonSummary(Struct, frozen=True):

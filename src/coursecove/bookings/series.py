@@ -350,7 +350,13 @@ def _view(row: Any, lessons: list[BookingView], viewer: Member) -> SeriesView:
     return SeriesView(
         id=series.id,
         appointment_type=TypeSummary(
-            type_.id, type_.slug, type_.name, type_.color, type_.location_mode, type_.kind
+            type_.id,
+            type_.slug,
+            type_.name,
+            type_.color,
+            type_.location_mode,
+            type_.kind,
+            bool(type_.published_at and not type_.archived_at and type_.visibility != "link"),
         ),
         student=PersonSummary(
             student.id,

@@ -219,6 +219,8 @@ async def _judged(session: AsyncSession, plan: _Plan, *, staff: bool) -> list[_G
             reason = told(answer, exempt=staff)
             judged.append(_refused(one, reason, in_words(reason)))
         else:
+            for judge in judges.values():
+                judge.keep(answer)
             judged.append(_Going(one.view, one.on, one.to_on, one.to, slot=answer))
     return judged
 

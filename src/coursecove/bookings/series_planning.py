@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
@@ -175,6 +176,7 @@ class Judge:
 
     def __init__(self, timetable: Timetable, taken: Taken, *, passing: frozenset[Reason], exempt: bool) -> None:
         self._timetable, self._taken, self._passing = timetable, taken, passing
+        self._booked = taken.booked
         self._now = clock.now()
         self._schedules: dict[uuid.UUID, Schedule] = {s.instructor_id: s for s in timetable.schedules}
         self._offering = rules_of(
@@ -217,7 +219,7 @@ class Judge:
         return slots.accepts(
             self._timetable.rules,
             self._schedules[instructor_id],
-            self._taken.booked,
+            self._booked,
             starts_at,
             places=self._timetable.places,
             now=self._now,
@@ -228,10 +230,40 @@ class Judge:
     def _seat(self, starts_at: datetime, instructor_id: uuid.UUID) -> Slot | Refusal:
         for seats in self._taken.classes:
             if seats.starts_at == zones.to_instant(starts_at) and seats.instructor_id == instructor_id:
-                rules, booked = self._timetable.rules, self._taken.booked
+                rules, booked = self._timetable.rules, self._booked
                 answer = slots.accepts_seat(rules, seats, booked, now=self._now, passing=self._passing)
                 return answer if isinstance(answer, Refusal) else seat_slot(seats, overridden=answer)
         return Refusal((Reason.NOT_SCHEDULED,))
+
+    def keep(self, slot: Slot) -> None:
+        """Count a lesson that would be booked, so that the others of its series are judged beside it.
+
+        Two of them in one week or on one day count together for every limit there
+        is, and neither person can be in both at once.
+        """
+        start, end = zones.to_instant(slot.starts_at), zones.to_instant(slot.ends_at)
+        blocked = (zones.to_instant(slot.blocked_from), zones.to_instant(slot.blocked_until))
+        booked, of = self._booked, slot.instructor_id
+        self._booked = msgspec.structs.replace(
+            booked,
+            student=[*booked.student, (start, end)],
+            starts_of_student=[*booked.starts_of_student, start],
+        )
+        if slot.session_id is None:
+            # Of a class they give already what counts is the seat alone.
+            self._booked = msgspec.structs.replace(
+                self._booked,
+                instructors={**booked.instructors, of: [*booked.instructors.get(of, ()), blocked]},
+                starts_of_type={**booked.starts_of_type, of: [*booked.starts_of_type.get(of, ()), start]},
+                starts_of_all_types={
+                    **booked.starts_of_all_types,
+                    of: [*booked.starts_of_all_types.get(of, ()), start],
+                },
+            )
+
+    def forget(self) -> None:
+        """Count only what is booked already."""
+        self._booked = self._taken.booked
 
     def near(self, starts_at: datetime, instructor_id: uuid.UUID) -> list[Slot]:
         """Return what is free around a time with the same instructor, the nearest first."""
@@ -241,14 +273,14 @@ class Judge:
             found = [
                 seat_slot(seats)
                 for seats in slots.offer_seats(
-                    self._offering, classes, self._taken.booked, from_=from_, until=until, now=self._now
+                    self._offering, classes, self._booked, from_=from_, until=until, now=self._now
                 )
             ]
         else:
             openings = slots.offer_starts(
                 self._offering,
                 [self._schedules[instructor_id]],
-                self._taken.booked,
+                self._booked,
                 places=self._timetable.places,
                 from_=from_,
                 until=until,
@@ -260,8 +292,9 @@ class Judge:
     def plan(
         self, candidate: Candidate, dates: Iterable[tuple[date, datetime]], skip: Collection[date]
     ) -> Plan:
-        """Judge every date with one instructor."""
+        """Judge every date with one instructor, each beside those before it."""
         instructor_id, location_id, time_zone = candidate
+        self.forget()
         judged: list[Judged] = []
         for on, starts_at in dates:
             if on in skip:
@@ -269,27 +302,18 @@ class Judge:
                 continue
             answer = self.at(starts_at, instructor_id, location_id)
             if isinstance(answer, Slot):
+                self.keep(answer)
                 judged.append(Judged(on, starts_at, answer))
             else:
                 judged.append(Judged(on, starts_at, None, answer))
-        kept = [(one.slot.starts_at, one.slot.ends_at) for one in judged if one.slot]
-        return Plan(
-            self._timetable,
-            instructor_id,
-            location_id,
-            time_zone,
-            [one if one.refusal is None else self._with_alternative(one, candidate, kept) for one in judged],
-        )
+        found = [one if one.refusal is None else self._with_alternative(one, candidate) for one in judged]
+        return Plan(self._timetable, instructor_id, location_id, time_zone, found)
 
-    def _with_alternative(
-        self, judged: Judged, candidate: Candidate, kept: list[tuple[datetime, datetime]]
-    ) -> Judged:
-        """Find the nearest time that meets no other lesson of the series, and keep it for this date."""
+    def _with_alternative(self, judged: Judged, candidate: Candidate) -> Judged:
+        """Find the nearest time that can be had beside the other lessons, and keep it for this date."""
         for slot in self.near(judged.starts_at, candidate[0]):
-            if slot.location_id in (None, candidate[1]) and not any(
-                slot.starts_at < end and start < slot.ends_at for start, end in kept
-            ):
-                kept.append((slot.starts_at, slot.ends_at))
+            if slot.location_id in (None, candidate[1]):
+                self.keep(slot)
                 return replace(judged, alternative=slot)
         return judged
 

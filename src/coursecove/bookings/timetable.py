@@ -157,8 +157,8 @@ async def timetables_of(
 
     Nobody is on the timetable of an archived type, and nobody teaches themselves.
     A window bound to a location counts only for lessons taught there, so never
-    for one online or at the student's; a window without a location stands for the
-    type's first one by name, or for the one asked for.
+    for one online or at the student's; a window without a location is one at each
+    place where the type is taught.
     """
     facts = await _facts(session, questions, from_=from_, until=until + LONGEST_LESSON)
     return [facts.timetable(question) for question in questions]
@@ -192,9 +192,8 @@ class _Facts:
         if type.location_mode != "in_person" and question.location_id is None:
             closed = (Closure(c.starts_on, c.ends_on) for c in self.closed if c.location_id is None)
             places = {None: Place(self.school_zone, closures=tuple(closed))}
-        known, fallback = set(taught_at), taught_at[0] if taught_at else None
         schedules = (
-            self._schedule(self.instructors[member_id], question, known, fallback)
+            self._schedule(self.instructors[member_id], question, taught_at)
             for member_id in sorted(teach)
             if places and not type.archived_at and not question.wants_a_seat
         )
@@ -218,13 +217,9 @@ class _Facts:
         )
 
     def _schedule(
-        self,
-        instructor: InstructorView,
-        question: Question,
-        known: set[uuid.UUID],
-        fallback: uuid.UUID | None,
+        self, instructor: InstructorView, question: Question, taught_at: Sequence[uuid.UUID]
     ) -> Schedule:
-        weekly = _at(self.hours.get(instructor.id, ()), known, fallback)
+        weekly = _at(self.hours.get(instructor.id, ()), taught_at)
         differing = self.exceptions.get(instructor.id) or Exceptions({}, [])
         last_day = question.type.qualified_until.get(instructor.id)
         return Schedule(
@@ -232,7 +227,7 @@ class _Facts:
             time_zone=instructor.time_zone,
             windows=tuple(Window(w.weekday, w.starts_minute, w.ends_minute, at) for w, at in weekly),
             overrides={
-                on: tuple(Hours(w.starts_minute, w.ends_minute, at) for w, at in _at(windows, known, fallback))
+                on: tuple(Hours(w.starts_minute, w.ends_minute, at) for w, at in _at(windows, taught_at))
                 for on, windows in differing.overrides.items()
             },
             time_off=tuple(
@@ -310,11 +305,14 @@ def _taught_at(question: Question, locations: Mapping[uuid.UUID, LocationView]) 
 
 
 def _at(
-    windows: Iterable[_AnyWindow], known: set[uuid.UUID], fallback: uuid.UUID | None
+    windows: Iterable[_AnyWindow], taught_at: Sequence[uuid.UUID]
 ) -> Iterator[tuple[_AnyWindow, uuid.UUID | None]]:
+    """Return windows with the places they stand for; hours without one are hours at each of them."""
     for window in windows:
-        if window.location_id is None or window.location_id in known:
-            yield window, window.location_id or fallback
+        if window.location_id is None:
+            yield from ((window, at) for at in taught_at or (None,))
+        elif window.location_id in taught_at:
+            yield window, window.location_id
 
 
 def _end_of(time_zone: str, day: date) -> int | None:

@@ -239,7 +239,13 @@ def seat_view(row: Row[Any]) -> SeatView:
 def type_summary(row: Row[Any]) -> TypeSummary:
     """Return the type of a row of :func:`queries.booked` or :func:`queries.taught`."""
     return TypeSummary(
-        row.type_id, row.type_slug, row.type_name, row.type_color, row.type_location_mode, row.type_kind
+        row.type_id,
+        row.type_slug,
+        row.type_name,
+        row.type_color,
+        row.type_location_mode,
+        row.type_kind,
+        row.type_is_offered,
     )
 
 

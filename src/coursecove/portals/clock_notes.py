@@ -13,6 +13,7 @@ from coursecove.i18n import _
 from coursecove.notifications.clock_changes import apart, changed_zones, last_move_before
 from coursecove.portals.pages import viewer_zone
 from coursecove.tenants import service as tenants
+from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
 
 
@@ -21,11 +22,13 @@ async def clock_note(
     session: AsyncSession,
     organization: OrganizationView,
     booking: BookingView,
+    *,
+    by: Member,
 ) -> str | None:
     """Say that clocks change before a lesson and it is at another time on the reader's than it would be now.
 
-    None for readers whose clock goes along with the lesson's, and for what is
-    over or cancelled.
+    None for readers whose clock goes along with the lesson's, for those who do not
+    want to be told, and for what is over or cancelled.
     """
     now = clock.now()
     if booking.cancelled_at is not None or booking.starts_at <= now:
@@ -38,7 +41,7 @@ async def clock_note(
         )
         schedule = teaching.time_zone if teaching else organization.time_zone
     change_at = last_move_before(reader, schedule, now=now, starts_at=booking.starts_at)
-    if change_at is None:
+    if change_at is None or not (await tenants.get_preferences(session, by.id)).clock_change_notices:
         return None
     moved = apart(reader, schedule, booking.starts_at) - apart(reader, schedule, now)
     new = formatting.local(booking.starts_at, reader)

@@ -8,6 +8,7 @@ from litestar import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
+from coursecove.appointments import service as appointments
 from coursecove.bookings.schemas import BookingView, NoteView, PersonSummary
 from coursecove.errors import NotFound
 from coursecove.formatting import initials, local
@@ -75,6 +76,7 @@ async def booking_context(
 ) -> dict[str, Any]:
     """Return what every page about one booking shows of it."""
     clocks = admin_clocks(request, organization, venue=booking.venue_time_zone)
+    type_ = await appointments.get_type(session, booking.appointment_type.id)
     return {
         "booking": booking,
         "href": f"{PATH}/{booking.reference}",
@@ -86,7 +88,9 @@ async def booking_context(
                 "student": handle_of(booking.student.id, booking.student.name),
                 "type": booking.appointment_type.slug,
             },
-        ),
+        )
+        if type_.archived_at is None
+        else None,
         "class_href": f"/admin/classes/{handle_of(booking.session_id, booking.appointment_type.name)}"
         if booking.appointment_type.kind == "class"
         else None,

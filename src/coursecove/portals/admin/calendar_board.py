@@ -195,30 +195,33 @@ def _place_free(
     room: tuple[RoomView, str] | None,
 ) -> None:
     """Add the free time of those who work, and how much of the day it is."""
-    total = left = 0
+    total = taken = left = 0
     free: dict[uuid.UUID, list[Span]] = {}
     busy = _busy_spans(material, day)
     for person in material.instructors:
         spans = merged(working.get(person.id, ()))
-        remaining = without(spans, busy.get(person.id, ()))
-        total, left = total + minutes_in(spans), left + minutes_in(remaining)
-        free[person.id] = without(remaining, [(0, past)] if past else [])
+        unused = without(spans, busy.get(person.id, ()))
+        free[person.id] = without(unused, [(0, past)] if past else [])
+        total, taken = total + minutes_in(spans), taken + minutes_in(spans) - minutes_in(unused)
+        left += minutes_in(free[person.id])
     if room is not None:
         # One lesson in a room keeps everybody else out of it.
-        taken = [
+        in_use = [
             span
             for entry in material.taken
             if entry.room is not None and entry.room.id == room[0].id and entry.status in LIVE
             if (span := span_on(day, entry.blocked_from, entry.blocked_until, material.zone))
         ]
-        free = {person_id: without(spans, taken) for person_id, spans in free.items()}
+        free = {person_id: without(spans, in_use) for person_id, spans in free.items()}
     elif total:
+        over, amount = past == MIDNIGHT, formatting.duration(taken if past == MIDNIGHT else left)
+        # Nothing of a day that is over is free any more: it says how much of it was used.
+        short = _("{time} used") if over else _("{time} free")
+        text = _("{used} of {total} used") if over else _("{free} of {total} free")
         column.figures = {
-            "short": _("{time} free").format(time=formatting.duration(left)),
-            "text": _("{free} of {total} free").format(
-                free=formatting.duration(left), total=formatting.duration(total)
-            ),
-            "taken": total - left,
+            "short": short.format(time=amount),
+            "text": text.format(free=amount, used=amount, total=formatting.duration(total)),
+            "taken": taken,
             "total": total,
         }
     for span in merged(span for spans in free.values() for span in spans):

@@ -22,7 +22,7 @@ from coursecove.i18n import _
 from coursecove.portals.forms import read_form
 from coursecove.portals.pages import browser_zone, part, redirect, viewer_zone
 from coursecove.portals.student.choice import BOOKING_FIELDS, Choice, Offer, read_choice
-from coursecove.portals.student.flow import hold_words, next_step, refused
+from coursecove.portals.student.flow import confirm, free_at, hold_words, next_step, refused
 from coursecove.portals.student.intake import ADDRESS_FIELDS, answer_name, answers_in
 from coursecove.portals.student.offering import held_by, offer_of
 from coursecove.tenants import service as tenants
@@ -96,9 +96,11 @@ class BookingPages(Controller):
 
         Answers a part of that page: until when it is kept, that somebody else
         was faster, or nothing where it cannot be kept but perhaps be booked.
+        Without a script it is a button of the form, and the answer is the page
+        with everything that was typed.
         """
         key, choice, values = await sent_choice(request, session, organization, slug, by)
-        held, lost = choice.holding, False
+        held, problem = choice.holding, None
         if held is None:
             try:
                 held = await _hold(session, choice, values, key=key, by=by)
@@ -106,12 +108,21 @@ class BookingPages(Controller):
                 if error.status >= 500:
                     raise
                 await discard(session)
-                lost = isinstance(error, (SlotTaken, SlotNotOffered, ClassFull, StudentBusy))
-        return part(
-            "student/_hold.html",
-            hold=hold_words(held, choice) if held else None,
-            lost={"href": choice.href(day=choice.day)} if lost else None,
-        )
+                problem = error
+        lost = isinstance(problem, (SlotTaken, SlotNotOffered, ClassFull, StudentBusy))
+        if request.headers.get("hx-request") == "true":
+            return part(
+                "student/_hold.html",
+                hold=hold_words(held, choice) if held else None,
+                lost={"href": choice.href(day=choice.day)} if lost else None,
+            )
+        if held is not None:
+            choice = replace(choice, offer=replace(choice.offer, held=held))
+        free = [] if lost else await free_at(session, choice, viewer=by)
+        if not free:
+            told = problem or Invalid(fields={"time": _("Choose a time.")})
+            return await refused(request, session, choice, told, values=values, by=by)
+        return confirm(request, choice, free, by, values=values, unkept=held is None)
 
 
 async def sent_choice(

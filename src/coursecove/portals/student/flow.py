@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from litestar import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -135,8 +135,12 @@ def confirm(
     errors: Mapping[str, str] | None = None,
     status_code: int = 200,
     preview: Mapping[str, Any] | None = None,
+    unkept: bool = False,
 ) -> Response[Any]:
-    """Draw everything that is about to be booked; a visitor is sent to sign in and comes back here."""
+    """Draw everything that is about to be booked; a visitor is sent to sign in and comes back here.
+
+    ``unkept``: somebody asked for the time to be kept, and that cannot be.
+    """
     slot, offer = free[0], choice.offer
     if choice.place is None and slot.location is not None:
         place = next((p for p in offer.places if p.id == slot.location.id), None)
@@ -174,6 +178,7 @@ def confirm(
         students=student_options(choice),
         student_name=choice.student.name if choice.student else viewer.name if viewer else None,
         hold=hold_words(choice.holding, choice) if viewer and not preview else None,
+        unkept=unkept,
         note=typed.get("note", ""),
         home_address=typed.get("address", ""),
         postcode=typed.get("postcode") or choice.postcode,
@@ -292,7 +297,8 @@ def draw(
 def hold_words(held: BookingView | None, choice: Choice) -> dict[str, Any]:
     """Return what a page says of a time that is kept, or that it is to be kept now."""
     if held is None or held.held_until is None:
-        return {"until": None, "action": f"/book/{choice.offer.type.slug}/hold"}
+        key = f"?{urlencode({'key': choice.offer.key})}" if choice.offer.key else ""
+        return {"until": None, "action": f"/book/{choice.offer.type.slug}/hold{key}"}
     clock_time = formatting.time(held.held_until, choice.offer.viewer_zone)
     return {"until": clock_time, "iso": f"{held.held_until:%Y-%m-%dT%H:%M:%SZ}", "action": None}
 

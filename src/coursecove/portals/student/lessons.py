@@ -150,7 +150,7 @@ class LessonPages(Controller):
             title,
             by=by,
             fresh=fresh,
-            clock_note=await clock_note(request, session, organization, booking),
+            clock_note=await clock_note(request, session, organization, booking, by=by),
         )
 
     @get("/{reference:str}/calendar.ics")
@@ -320,8 +320,13 @@ async def own_booking(session: AsyncSession, reference: str, *, by: Member) -> B
     return booking
 
 
-def again_href(booking: BookingView) -> str:
-    """Return where another lesson like this one is booked; the teacher one knows comes first there anyway."""
+def again_href(booking: BookingView) -> str | None:
+    """Return where another lesson like this one is booked; None when it is offered no more.
+
+    The teacher one knows comes first there anyway.
+    """
+    if not booking.appointment_type.is_offered:
+        return None
     return address(
         booking.appointment_type.slug, {"place": booking.location.slug if booking.location else None}
     )
