@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -30,12 +31,16 @@ _SECRET_TEXTS = (
     (re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL), f"[parameters: {_HIDDEN}]"),
     (re.compile(r"(?m)^(\s*)(DETAIL|CONTEXT):.*$"), rf"\1\2: {_HIDDEN}"),
 )
+# What every one of these has in it, so that an ordinary value is looked through once.
+_SUSPICIOUS = re.compile(r"eyJ|sk_|whs|://|\[parameters: |DETAIL:|CONTEXT:|bearer|basic", re.IGNORECASE)
 # Libraries that say at INFO what only their own developers want to know, or put addresses into their lines.
 _QUIET = ("httpx", "httpcore", "dramatiq", "asyncio", "sqlalchemy", "alembic", "mail", "uvicorn")
 
 
 def scrub(text: str) -> str:
     """Return ``text`` without the secrets and the personal data it is known to pick up."""
+    if not _SUSPICIOUS.search(text):
+        return text
     for pattern, replacement in _SECRET_TEXTS:
         text = pattern.sub(replacement, text)
     return text
@@ -44,9 +49,14 @@ def scrub(text: str) -> str:
 def hide_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
     """Replace secret values by name, and secret-looking text anywhere in the line."""
     return {
-        name: _HIDDEN if _SECRET_NAMES.search(name) and value is not None else _clean(value)
+        name: _HIDDEN if _is_secret(name) and value is not None else _clean(value)
         for name, value in line.items()
     }
+
+
+@lru_cache(maxsize=512)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAMES.search(name) is not None
 
 
 def _clean(value: Any) -> Any:
@@ -55,9 +65,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, bytes):
         return _HIDDEN
     if isinstance(value, dict):
-        return {
-            key: _HIDDEN if _SECRET_NAMES.search(str(key)) else _clean(inner) for key, inner in value.items()
-        }
+        return {key: _HIDDEN if _is_secret(str(key)) else _clean(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(inner) for inner in value]
     return value

@@ -126,9 +126,9 @@ async def test_without_the_guard_the_orders_end_differently(
     house: Resources, monkeypatch: pytest.MonkeyPatch, guard: str
 ) -> None:
     if guard == "versions":
-        unguarded = users._UPSERT.replace("where users.version < excluded.version or", "where true or")
-        assert unguarded != users._UPSERT
-        monkeypatch.setattr(users, "_UPSERT", unguarded)
+        unguarded = users._CHANGES.replace("where users.version < excluded.version or", "where true or")
+        assert unguarded != users._CHANGES
+        monkeypatch.setattr(users, "_CHANGES", unguarded)
         story = STORY[:2]
     else:
 

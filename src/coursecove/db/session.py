@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 from psycopg import sql
 from sqlalchemy import event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import (
@@ -149,7 +149,7 @@ class Database:
         settings: Settings,
         *,
         pool_size: int = 10,
-        platform_pool_size: int = 5,
+        platform_pool_size: int = 8,
         info: dict[str, Any] | None = None,
     ) -> None:
         # Handed to every session, so that what is above this room (the queue,
@@ -187,6 +187,11 @@ class Database:
         """
         async with self._unit(self._platform_sessions, None, limits=limits) as session:
             yield session
+
+    @property
+    def platform_engine(self) -> Engine:
+        """The connections of the platform's role, for messages without a session (db/together.py)."""
+        return self._platform.sync_engine
 
     @asynccontextmanager
     async def outside(self) -> AsyncIterator[AsyncSession]:

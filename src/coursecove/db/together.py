@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from coursecove.db.session import scope_statement
+from coursecove.db.session import Database, scope_statement
 
 T = TypeVar("T")
 N = TypeVar("N", bound="NamedTuple")
@@ -135,14 +135,26 @@ async def send_alone(session: AsyncSession, statements: Sequence[str], values: M
     return await greenlet_spawn(_ask_from_pool, engine, scope, statements, values)
 
 
+async def send_to_platform(
+    database: Database, statements: Sequence[str], values: Mapping[str, Any]
+) -> list[Rows]:
+    """Send statements as the platform's role, as a transaction of their own, durable on return.
+
+    With no setting but those they make themselves, and no session: for what is sent all the time.
+    """
+    engine = database.platform_engine
+    _announce(engine, statements, values)
+    return await greenlet_spawn(_ask_from_pool, engine, None, statements, values)
+
+
 def _ask_from_pool(
-    engine: Engine, scope: str, statements: Sequence[str], values: Mapping[str, Any]
+    engine: Engine, scope: str | None, statements: Sequence[str], values: Mapping[str, Any]
 ) -> list[Rows]:
     pooled = engine.raw_connection()
     try:
         driver = pooled.driver_connection
         assert isinstance(driver, psycopg.AsyncConnection)
-        return await_only(_ask(driver, statements, values, scope=scope))
+        return await_only(_ask(driver, statements, values, scope=scope, alone=True))
     finally:
         pooled.close()
 
@@ -159,10 +171,11 @@ async def _ask(
     values: Mapping[str, Any],
     *,
     scope: str | None = None,
+    alone: bool = False,
 ) -> list[Rows]:
     try:
         if driver.prepare_threshold is not None:
-            return await _ask_prepared(driver, statements, values, scope)
+            return await _ask_prepared(driver, statements, values, scope, alone=alone)
         return await _ask_in_one_message(driver, statements, values, scope)
     except psycopg.Error as error:
         # As SQLAlchemy would raise it, so that everybody above knows one kind of failure.
@@ -186,14 +199,20 @@ async def _ask_in_one_message(
 
 
 async def _ask_prepared(
-    driver: psycopg.AsyncConnection, statements: Sequence[str], values: Mapping[str, Any], scope: str | None
+    driver: psycopg.AsyncConnection,
+    statements: Sequence[str],
+    values: Mapping[str, Any],
+    scope: str | None,
+    *,
+    alone: bool,
 ) -> list[Rows]:
     # Planning costs several times what a small read does; a prepared statement is planned once a connection.
-    if scope is None:
+    if not alone or (scope is None and len(statements) == 1):
         return [await _rows(await driver.execute(statement, values, prepare=True)) for statement in statements]
     # Everything up to the end of the pipeline is one transaction, the settings included.
     async with driver.pipeline():
-        await driver.execute(scope, prepare=False)
+        if scope is not None:
+            await driver.execute(scope, prepare=False)
         cursors = [await driver.execute(statement, values, prepare=True) for statement in statements]
     return [await _rows(cursor) for cursor in cursors]
 

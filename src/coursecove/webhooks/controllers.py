@@ -18,9 +18,10 @@ from litestar.datastructures import State
 
 from coursecove.resources import Resources
 from coursecove.webhooks import ledger, metrics
+from coursecove.webhooks.at_once import LIMITS, Done, finish
 from coursecove.webhooks.inbox import Unreadable
 from coursecove.webhooks.ledger import Lease, Received
-from coursecove.webhooks.processing import FAST, Result, attempt, give_back, open_envelope
+from coursecove.webhooks.processing import FAST, Result, attempt, give_back, note, open_envelope
 from coursecove.webhooks.signatures import BadSignature, Signed, verify
 from coursecove.webhooks.wakeups import nudge
 
@@ -33,10 +34,12 @@ MAX_BODY_BYTES = 256 * 1024
 READ_SECONDS = 10.0
 INSERT_SECONDS = 3.0
 ANSWER_SECONDS = 0.5
+LEAST_SECONDS = 0.1
 RETRY_AFTER_SECONDS = 5
-# Fewer than the platform's connections: events that stall must leave some for
-# writing down the next ones.
+# Events that stall must leave connections of the platform's for writing down the next
+# ones: fewer than there are process at a time, and what is done in one message is soon over.
 FAST_LANES = 3
+AT_ONCE_LANES = 5
 LANE_SECONDS = 0.15
 KEPT_HEADERS = ("content-type", "user-agent")
 
@@ -74,6 +77,10 @@ async def clerk_webhook(request: Request[Any, Any, State]) -> Response[dict[str,
         log.warning("webhook_refused", source=SOURCE, reason=str(error))
         return _refusal(400, "bad_signature", "The signature does not fit the message")
     message = _received(body, signed, request)
+    done = await _at_once(resources, request.app.state, message, started=started)
+    if done is not None:
+        nudge(resources.queue, done.woken)
+        return Response(_answer(done.result), status_code=200)
     try:
         lease = await _within(INSERT_SECONDS, _write_down(resources, message))
     except Exception as error:
@@ -88,7 +95,8 @@ async def clerk_webhook(request: Request[Any, Any, State]) -> Response[dict[str,
         _log_line(message, lease, started)
         return Response(_answer(lease), status_code=200)
     try:
-        result = await _within(ANSWER_SECONDS, _try_now(resources, request.app.state, lease, started=started))
+        left = max(ANSWER_SECONDS - (time.monotonic() - started), LEAST_SECONDS)
+        result = await _within(left, _try_now(resources, request.app.state, lease, started=started))
     except TimeoutError:
         # It goes on in the background; whatever becomes of it is written in its row.
         result = Result("pending", reason="TimeoutError")
@@ -130,6 +138,37 @@ def _received(body: bytes, signed: Signed, request: Request[Any, Any, State]) ->
     )
 
 
+async def _at_once(resources: Resources, state: State, message: Received, *, started: float) -> Done | None:
+    """Be done with the message in one go when there is room and nothing in the way; None: nothing was written.
+
+    None as well when that is not known in time.  Whatever still comes of it
+    meets the ledger's key when the ordinary way writes the same message down.
+    """
+    if message.error is not None:
+        return None
+    lanes = _lanes(state, "webhooks_at_once", AT_ONCE_LANES)
+    try:
+        async with asyncio.timeout(LANE_SECONDS):
+            await lanes.acquire()
+    except TimeoutError:
+        return None
+
+    async def work() -> Done | None:
+        try:
+            return await finish(resources.database, message, started=started)
+        finally:
+            lanes.release()
+
+    try:
+        done = await _within(LIMITS.seconds, work())
+    except Exception:
+        # Why, the ordinary way finds out and writes down.
+        return None
+    if done is not None:
+        note(message.message_id, message.event_type, "fast", done.result, started)
+    return done
+
+
 async def _write_down(resources: Resources, message: Received) -> Lease | Result:
     """Make the message durable; return the lease on it, or what it is when there is nothing to process."""
     async with resources.database.platform_scope() as session:
@@ -144,7 +183,7 @@ async def _write_down(resources: Resources, message: Received) -> Lease | Result
 
 async def _try_now(resources: Resources, state: State, lease: Lease, *, started: float) -> Result:
     """Process the event in this request when there is room; leave it to a worker otherwise."""
-    lanes = _lanes(state)
+    lanes = _lanes(state, "webhooks_processing", FAST_LANES)
     try:
         async with asyncio.timeout(LANE_SECONDS):
             await lanes.acquire()
@@ -156,11 +195,11 @@ async def _try_now(resources: Resources, state: State, lease: Lease, *, started:
         lanes.release()
 
 
-def _lanes(state: State) -> asyncio.Semaphore:
-    lanes: asyncio.Semaphore | None = state.get("webhook_lanes")
+def _lanes(state: State, name: str, count: int) -> asyncio.Semaphore:
+    lanes: asyncio.Semaphore | None = state.get(name)
     if lanes is None:
-        lanes = asyncio.Semaphore(FAST_LANES)
-        state["webhook_lanes"] = lanes
+        lanes = asyncio.Semaphore(count)
+        state[name] = lanes
     return lanes
 
 

@@ -7,10 +7,10 @@ together, so a handler never has to guard against running half.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -53,8 +53,25 @@ class ClerkEvent:
             raise Unreadable(f"{self.event_type} could not be read: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """All that an event changes, as one statement under the lock of one entity.
+
+    ``changes`` are the common table expressions of it, without their ``with``; the
+    one named ``written`` has a row when something was newer than what was known.
+    ``entity`` has arrived then, and ``lock`` takes turns about it, with ``values``.
+    """
+
+    entity: str
+    lock: str
+    changes: str
+    values: Mapping[str, Any]
+
+
 Handler = Callable[[AsyncSession, ClerkEvent], Awaitable["Outcome | WaitFor"]]
+AtOnceHandler = Callable[[ClerkEvent], AtOnce]
 _HANDLERS: dict[str, Handler] = {}
+_AT_ONCE: dict[str, AtOnceHandler] = {}
 
 
 def handles(*event_types: str) -> Callable[[Handler], Handler]:
@@ -70,6 +87,17 @@ def handles(*event_types: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def changes_at_once(*event_types: str) -> Callable[[AtOnceHandler], AtOnceHandler]:
+    """Say what events of these types change as one statement; it has to mean what their handler does."""
+
+    def register(handler: AtOnceHandler) -> AtOnceHandler:
+        for event_type in event_types:
+            _AT_ONCE[event_type] = handler
+        return handler
+
+    return register
+
+
 def handled_types() -> list[str]:
     """Return every type of event that somebody here understands."""
     return sorted(_HANDLERS)
@@ -78,3 +106,8 @@ def handled_types() -> list[str]:
 def find_handler(event_type: str) -> Handler | None:
     """Return who understands ``event_type``; None means that nobody here cares."""
     return _HANDLERS.get(event_type)
+
+
+def find_at_once(event_type: str) -> AtOnceHandler | None:
+    """Return who can say what ``event_type`` changes as one statement, if anybody."""
+    return _AT_ONCE.get(event_type)

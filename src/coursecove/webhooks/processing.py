@@ -94,6 +94,11 @@ def open_envelope(body: bytes) -> Opened:
     )
 
 
+def open_data(body: bytes) -> msgspec.Raw:
+    """Return the raw JSON of what an event is about; raises :class:`Unreadable` when it has none."""
+    return _envelope(body).data
+
+
 def _envelope(body: bytes) -> _Envelope:
     try:
         return msgspec.json.decode(body, type=_Envelope)
@@ -120,7 +125,7 @@ async def attempt(database: Database, lease: Lease, limits: Limits, *, started: 
             result = await _process(session, lease, started=started)
     except Exception as error:
         result = await give_back(database, lease, error, started=started)
-    _log(lease, result, started)
+    note(lease.message_id, lease.event_type, lease.path, result, started)
     return result
 
 
@@ -153,7 +158,7 @@ async def _process(session: AsyncSession, lease: Lease, *, started: float) -> Re
     if handler is None:
         answer: Outcome | WaitFor = Outcome.IGNORED
     else:
-        event = ClerkEvent(lease.message_id, lease.event_type, _envelope(lease.body).data)
+        event = ClerkEvent(lease.message_id, lease.event_type, open_data(lease.body))
         answer = await handler(session, event)
     if isinstance(answer, WaitFor):
         status = await ledger.wait(session, lease, answer.key, milliseconds=_milliseconds(started))
@@ -182,16 +187,17 @@ def _milliseconds(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
 
 
-def _log(lease: Lease, result: Result, started: float) -> None:
+def note(message_id: str, event_type: str, path: str, result: Result, started: float) -> None:
+    """Count an attempt that ended, and write the one line about it."""
     seconds = time.monotonic() - started
-    metrics.count(lease.event_type, lease.path, result.status, result.outcome, seconds)
+    metrics.count(event_type, path, result.status, result.outcome, seconds)
     write = log.error if result.status == "failed" else log.warning if result.reason else log.info
     details = {"waiting_for": result.waiting_for, "reason": result.reason}
     write(
         "webhook",
-        message_id=lease.message_id,
-        event_type=lease.event_type,
-        path=lease.path,
+        message_id=message_id,
+        event_type=event_type,
+        path=path,
         status=result.status,
         outcome=result.outcome,
         duration_ms=_milliseconds(started),

@@ -8,8 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from litestar.datastructures import Headers
+
+if TYPE_CHECKING:
+    from svix.webhooks import Webhook
 
 _FAMILIES = ("svix", "webhook")
 _PARTS = ("id", "timestamp", "signature")
@@ -69,10 +74,15 @@ def prepare() -> None:
 
 
 def _is_signed(body: bytes, headers: dict[str, str], secret: str) -> bool:
-    from svix.webhooks import Webhook
-
     try:
-        Webhook(secret).verify(body, headers)
+        _signer(secret).verify(body, headers)
     except Exception:
         return False
     return True
+
+
+@lru_cache(maxsize=8)
+def _signer(secret: str) -> Webhook:
+    from svix.webhooks import Webhook
+
+    return Webhook(secret)

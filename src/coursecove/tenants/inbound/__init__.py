@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.tenants.inbound.memberships import apply_membership, remove_membership
 from coursecove.tenants.inbound.organizations import apply_organization, remove_organization
 from coursecove.tenants.inbound.shapes import Deleted, MembershipData, OrganizationData, UserData
-from coursecove.tenants.inbound.users import apply_user, remove_user
-from coursecove.webhooks.inbox import ClerkEvent, Outcome, WaitFor, handles
+from coursecove.tenants.inbound.users import apply_user, remove_user, user_at_once
+from coursecove.webhooks.inbox import AtOnce, ClerkEvent, Outcome, WaitFor, changes_at_once, handles
 
 __all__ = [
     "MembershipData",
@@ -36,6 +36,12 @@ __all__ = [
 async def user_changed(session: AsyncSession, event: ClerkEvent) -> Outcome:
     """A person signed up, or changed name or address."""
     return await apply_user(session, event.read(UserData), created=event.event_type == "user.created")
+
+
+@changes_at_once("user.created", "user.updated")
+def user_changes(event: ClerkEvent) -> AtOnce:
+    """The same, when nothing stands in the way."""
+    return user_at_once(event.read(UserData), created=event.event_type == "user.created")
 
 
 @handles("user.deleted")

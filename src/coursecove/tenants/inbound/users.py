@@ -8,15 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.db.together import send
 from coursecove.tenants.inbound.entities import LOCK, bury, lock, lock_keys
 from coursecove.tenants.inbound.shapes import UserData, plain
-from coursecove.webhooks.inbox import Outcome
+from coursecove.webhooks.inbox import AtOnce, Outcome
 from coursecove.webhooks.wakeups import arrived
 
 # One message: the lock, then, as everybody before has left it, the tombstone, the
 # person and their name in every school.  One person's rows lie in many schools, one
 # school's rows belong to many people: whoever changes several locks them in the order
 # of the primary key first.
-_UPSERT = """
-with written as (
+_CHANGES = """
+written as (
   insert into users (clerk_id, email, given_name, family_name, image_url, version)
   select %(clerk_id)s, %(email)s, %(given_name)s, %(family_name)s, %(image_url)s, %(version)s
   where not exists (select from identity_tombstones where kind = 'user' and clerk_id = %(clerk_id)s)
@@ -34,7 +34,6 @@ with written as (
   set email = %(email)s, given_name = %(given_name)s, family_name = %(family_name)s, image_url = %(image_url)s
   from theirs where members.organization_id = theirs.organization_id and members.id = theirs.id
 )
-select id from written
 """
 _FORGET = text("""
 update users
@@ -58,6 +57,17 @@ async def apply_user(session: AsyncSession, user: UserData, *, created: bool = F
     ``created`` says that this is how the person began: of two states with the
     same version the other one is the later.
     """
+    change = user_at_once(user, created=created)
+    statement = f"with {change.changes} select id from written"  # noqa: S608 - no values
+    _, written = await send(session, [change.lock, statement], change.values)
+    if not written:
+        return Outcome.SUPERSEDED
+    await arrived(session, change.entity)
+    return Outcome.APPLIED
+
+
+def user_at_once(user: UserData, *, created: bool = False) -> AtOnce:
+    """Return the same as one statement, for an event that nothing stands in the way of."""
     key = f"user:{user.id}"
     person = {
         "keys": lock_keys(key),
@@ -69,11 +79,7 @@ async def apply_user(session: AsyncSession, user: UserData, *, created: bool = F
         "version": user.updated_at,
         "created": created,
     }
-    _, written = await send(session, [LOCK, _UPSERT], person)
-    if not written:
-        return Outcome.SUPERSEDED
-    await arrived(session, key)
-    return Outcome.APPLIED
+    return AtOnce(entity=key, lock=LOCK, changes=_CHANGES, values=person)
 
 
 async def remove_user(session: AsyncSession, clerk_id: str) -> Outcome:
