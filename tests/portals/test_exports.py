@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
@@ -159,6 +162,83 @@ def test_a_name_that_is_a_formula_is_harmless_in_the_file(
         with psycopg.connect(settings.database_url) as connection:
             connection.execute(ENTER, [str(musicschool.organization_id)])
             connection.execute("update locations set name = 'Kreuzberg Hall' where slug = 'kreuzberg-hall'")
+
+
+def test_families_series_waiting_lists_and_calendars_are_lists_too(
+    clara: httpx.Client, client: ClientFor, musicschool: School
+) -> None:
+    """Seen to fail: of each there was a page, and no file."""
+    mia, leo, school = client("musicschool", "mia@example.com"), client("musicschool", "leo@example.com"), clara
+    desk = client("musicschool", "clara@harmony.example")
+    assert mia.post("/api/v1/me/children", json={"given_name": "Ada", "birth_year": 2017}).status_code == 201
+    family = {"Guardian": "Mia Okafor", "Guardian’s e-mail": "mia@example.com", "First name": "Ada"}
+    [row] = exported(school, "families")
+    assert row.items() >= family.items()
+    assert (row["Last name"], row["Year of birth"], row["Left"]) == ("Okafor", "2017", "")
+
+    teacher = str(musicschool.members["ida@harmony.example"])
+    monday = datetime.now(UTC).date() + timedelta(days=21 - datetime.now(UTC).weekday())
+    first = datetime.combine(monday, time(9), tzinfo=ZoneInfo("Europe/Berlin"))
+    wanted = {
+        "appointment_type_id": str(musicschool.types["Violin lesson"]),
+        "instructor_id": teacher,
+        "starts_at": first.isoformat(),
+        "times": 2,
+    }
+    made = leo.post("/api/v1/series", json=wanted)
+    assert made.status_code == 201, made.text
+    [row] = exported(school, "series")
+    assert (row["Student"], row["Weekday"], row["From"], row["Lessons"]) == (
+        "Leo Lindqvist",
+        "Monday",
+        "09:00",
+        "2",
+    )
+    assert row["References"].split() == [one["reference"] for one in made.json()["lessons"]]
+
+    type_ = desk.post(
+        "/api/v1/appointment-types",
+        json={
+            "name": "Choir of the files",
+            "kind": "class",
+            "capacity": 2,
+            "duration_minutes": 60,
+            "location_mode": "online",
+            "instructor_ids": [teacher],
+        },
+    ).json()
+    sunday = datetime.combine(monday + timedelta(days=6), time(10), tzinfo=ZoneInfo("Europe/Berlin"))
+    held = desk.post(
+        "/api/v1/classes",
+        json={
+            "appointment_type_id": type_["id"],
+            "instructor_id": teacher,
+            "starts_at": [sunday.isoformat()],
+            "capacity": 1,
+            "override_rules": True,
+        },
+    ).json()["items"][0]
+    seat = {"appointment_type_id": type_["id"], "starts_at": sunday.isoformat(), "session_id": held["id"]}
+    assert mia.post("/api/v1/bookings", json=seat).status_code == 201
+    assert leo.post("/api/v1/waitlist-entries", json={"session_id": held["id"]}).status_code == 201
+    [row] = exported(school, "waiting-lists")
+    assert (row["Lesson"], row["Day"], row["From"]) == (
+        "Choir of the files",
+        sunday.date().isoformat(),
+        "10:00",
+    )
+    assert (row["Student"], row["Status"], row["Place in line"]) == ("Leo Lindqvist", "Waiting", "1")
+
+    opened = leo.post("/api/v1/calendar-feeds", json={"kind": "student"}).json()
+    [row] = exported(school, "calendar-feeds")
+    assert (row["Calendar"], row["Person"], row["Ended on"]) == ("Somebody’s own lessons", "Leo Lindqvist", "")
+    secret = opened["url"].rpartition("/")[2].removesuffix(".ics")
+    answer = clara.get("/admin/exports/calendar-feeds.csv").text
+    assert secret not in answer
+    assert hashlib.sha256(secret.encode()).hexdigest() not in answer
+    leo.delete(f"/api/v1/calendar-feeds/{opened['feed']['id']}")
+    [row] = exported(school, "calendar-feeds")
+    assert row["Ended on"]
 
 
 def test_hours_that_were_exported_can_be_imported(clara: httpx.Client) -> None:

@@ -129,8 +129,9 @@ async def list_series(
     student_id: uuid.UUID | None = None,
     instructor_id: uuid.UUID | None = None,
     with_ended: bool = False,
+    page: int = 1,
 ) -> list[SeriesView]:
-    """Return series by their first date, in a fixed number of queries; at most 200.
+    """Return series by their first date, in a fixed number of queries; at most 200 to a page.
 
     Everybody sees their own and their children's, instructors also those they
     give, admins all of them.  Those without a lesson ahead come only ``with_ended``.
@@ -148,7 +149,7 @@ async def list_series(
             Booking.ends_at > clock.now(),
         )
         conditions += [Series.ended_at.is_(None), ahead.exists()]
-    return await _series(session, *conditions, viewer=viewer)
+    return await _series(session, *conditions, viewer=viewer, page=page)
 
 
 async def end_if_over(session: AsyncSession, series_id: uuid.UUID) -> None:
@@ -305,7 +306,7 @@ def visible_to(viewer: Member) -> Any:
     return or_(own, Series.instructor_id == viewer.id) if viewer.role == "instructor" else own
 
 
-async def _series(session: AsyncSession, *conditions: Any, viewer: Member) -> list[SeriesView]:
+async def _series(session: AsyncSession, *conditions: Any, viewer: Member, page: int = 1) -> list[SeriesView]:
     def of(entity: Any, column: Any) -> Any:
         return and_(entity.organization_id == Series.organization_id, entity.id == column)
 
@@ -318,6 +319,7 @@ async def _series(session: AsyncSession, *conditions: Any, viewer: Member) -> li
         .where(visible_to(viewer), *conditions)
         .order_by(Series.first_on, Series.id)
         .limit(MOST_SERIES)
+        .offset((page - 1) * MOST_SERIES)
         .execution_options(populate_existing=True)
     )
     rows = (await session.execute(statement)).all()

@@ -29,13 +29,14 @@ from coursecove.bookings.own_lessons import own_lessons
 from coursecove.bookings.queries import Order
 from coursecove.bookings.references import normal_reference
 from coursecove.bookings.schemas import BookingPage, BookingStatus, BookingView
-from coursecove.bookings.series import book_series, get_series, list_series, preview_series
+from coursecove.bookings.series import MOST_SERIES, book_series, get_series, list_series, preview_series
 from coursecove.bookings.series_answers import approve_series, decline_series
 from coursecove.bookings.series_cancellation import cancel_series, preview_series_cancellation
 from coursecove.bookings.series_moving import move_series, preview_series_move
 from coursecove.bookings.substitution import hand_over, substitutes
 from coursecove.bookings.views import booking_views, find_view, notes_of
 from coursecove.bookings.waitlist import (
+    LARGEST_LIST,
     accept_offer,
     get_entry,
     join_waitlist,
@@ -49,6 +50,8 @@ from coursecove.tenants.models import Member
 from coursecove.text import is_storable
 
 __all__ = [
+    "LARGEST_LIST",
+    "MOST_SERIES",
     "Order",
     "accept_offer",
     "add_note",

@@ -46,6 +46,8 @@ from coursecove.i18n import _
 from coursecove.tenants.handles import handle_of
 from coursecove.tenants.models import Member
 
+LARGEST_LIST = 500
+
 _Waiting = aliased(Member, name="waiting")
 
 _JOIN = text("""
@@ -201,12 +203,13 @@ async def list_waitlist(
     session_id: uuid.UUID | None = None,
     student_id: uuid.UUID | None = None,
     with_ended: bool = False,
+    page: int = 1,
 ) -> list[WaitlistEntryView]:
     """Return places by the class's start and in the order of the list, in a fixed number of queries.
 
     Everybody sees their own and their children's, instructors also those of
     their classes, admins all of them.  What is over comes only ``with_ended``;
-    at most 500.
+    at most 500 to a page.
     """
     conditions: list[Any] = []
     if session_id is not None:
@@ -215,7 +218,7 @@ async def list_waitlist(
         conditions.append(WaitlistEntry.student_id == student_id)
     if not with_ended:
         conditions += [WaitlistEntry.accepted_at.is_(None), WaitlistEntry.ended_at.is_(None)]
-    return await _entries(session, *conditions, viewer=viewer)
+    return await _entries(session, *conditions, viewer=viewer, page=page)
 
 
 async def _find_own(session: AsyncSession, entry_id: uuid.UUID, *, by: Member) -> WaitlistEntryView:
@@ -225,7 +228,9 @@ async def _find_own(session: AsyncSession, entry_id: uuid.UUID, *, by: Member) -
     return view
 
 
-async def _entries(session: AsyncSession, *conditions: Any, viewer: Member) -> list[WaitlistEntryView]:
+async def _entries(
+    session: AsyncSession, *conditions: Any, viewer: Member, page: int = 1
+) -> list[WaitlistEntryView]:
     seen: Any = true()
     if viewer.role != "admin":
         own = or_(WaitlistEntry.student_id == viewer.id, _Waiting.guardian_id == viewer.id)
@@ -264,7 +269,8 @@ async def _entries(session: AsyncSession, *conditions: Any, viewer: Member) -> l
         )
         .where(seen, *conditions)
         .order_by(TeachingSession.starts_at, TeachingSession.id, WaitlistEntry.created_at, WaitlistEntry.id)
-        .limit(500)
+        .limit(LARGEST_LIST)
+        .offset((page - 1) * LARGEST_LIST)
     )
     rows = (await session.execute(statement)).all()
     positions = await _positions(session, {row.id for row in rows})

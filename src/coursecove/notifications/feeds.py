@@ -78,6 +78,35 @@ async def list_feeds(session: AsyncSession, *, by: Member) -> list[FeedView]:
     return [_view(row) for row in rows]
 
 
+class FeedRecord(Struct, frozen=True):
+    """A calendar feed as a list of the school has it: whose or where, never its address."""
+
+    kind: str
+    member_id: uuid.UUID | None
+    location_id: uuid.UUID | None
+    created_at: datetime
+    last_read_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def every_feed(session: AsyncSession, *, page: int = 1, page_size: int = 200) -> list[FeedRecord]:
+    """Return a page of the school's feeds, also those that were ended, oldest first; for admins."""
+    rows = await session.execute(
+        select(
+            CalendarFeed.kind,
+            CalendarFeed.member_id,
+            CalendarFeed.location_id,
+            CalendarFeed.created_at,
+            CalendarFeed.last_read_at,
+            CalendarFeed.revoked_at,
+        )
+        .order_by(CalendarFeed.created_at, CalendarFeed.id)
+        .limit(page_size)
+        .offset((page - 1) * page_size)
+    )
+    return [FeedRecord(*row) for row in rows]
+
+
 async def find_feed(
     session: AsyncSession, kind: FeedKind, *, by: Member, location_id: uuid.UUID | None = None
 ) -> FeedView | None:

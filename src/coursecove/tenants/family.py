@@ -8,11 +8,13 @@ found, whether they exist or not.
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from coursecove import clock
 from coursecove.db.session import organization_of
@@ -44,6 +46,16 @@ class ChildList(Struct, frozen=True):
     """The children of one guardian, by name."""
 
     items: list[ChildView]
+
+
+class FamilyView(Struct, frozen=True):
+    """A child beside its guardian, as admins see them; also those who have left."""
+
+    guardian_name: str
+    guardian_email: str | None
+    child: ChildView
+    since: datetime
+    left_at: datetime | None
 
 
 class ChildCreate(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -87,6 +99,31 @@ async def list_children(session: AsyncSession, *, guardian: Member) -> list[Chil
         _children(guardian).order_by(Member.given_name, Member.family_name, Member.id)
     )
     return [child_view(child) for child in found]
+
+
+async def list_families(session: AsyncSession, *, page: int = 1, page_size: int = 200) -> list[FamilyView]:
+    """Return a page of the school's children with their guardians, by guardian; for admins."""
+    guardian = aliased(Member, name="guardian")
+    rows = await session.execute(
+        select(Member, guardian)
+        .join(
+            guardian,
+            and_(guardian.organization_id == Member.organization_id, guardian.id == Member.guardian_id),
+        )
+        .order_by(guardian.family_name, guardian.given_name, guardian.id, Member.given_name, Member.id)
+        .limit(page_size)
+        .offset((page - 1) * page_size)
+    )
+    return [
+        FamilyView(
+            parent.name,
+            parent.email,
+            child_view(child),
+            child.created_at,
+            child.removed_at or child.deactivated_at,
+        )
+        for child, parent in rows
+    ]
 
 
 async def find_child(session: AsyncSession, child_id: uuid.UUID, *, guardian: Member) -> ChildView | None:

@@ -12,6 +12,7 @@ from coursecove.tenants.family import (
     find_child,
     get_child,
     list_children,
+    list_families,
     remove_child,
 )
 from coursecove.tenants.instructors import (
@@ -81,6 +82,7 @@ __all__ = [
     "instructors_by_id",
     "is_deactivated",
     "list_children",
+    "list_families",
     "list_instructors",
     "list_members",
     "member_view",

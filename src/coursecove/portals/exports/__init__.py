@@ -19,8 +19,9 @@ from coursecove.portals.exports.catalogue import (
 )
 from coursecove.portals.exports.kinds import Asking, Export
 from coursecove.portals.exports.lessons import LESSONS, NOTES
-from coursecove.portals.exports.people import PEOPLE, QUALIFICATIONS
+from coursecove.portals.exports.people import FAMILIES, PEOPLE, QUALIFICATIONS
 from coursecove.portals.exports.school import MAIL_TEXTS, SETTINGS
+from coursecove.portals.exports.standing import CALENDARS, SERIES, WAITING
 from coursecove.portals.exports.working_hours import DATES, HOURS, TIME_OFF
 
 #: Every list there is, by its part of an address, in the order a reader looks for them.
@@ -28,12 +29,15 @@ EXPORTS: dict[str, Export] = {
     export.slug: export
     for export in (
         PEOPLE,
+        FAMILIES,
         QUALIFICATIONS,
         HOURS,
         DATES,
         TIME_OFF,
         LESSONS,
         NOTES,
+        SERIES,
+        WAITING,
         TYPES,
         QUESTIONS,
         LOCATIONS,
@@ -41,6 +45,7 @@ EXPORTS: dict[str, Export] = {
         OPENING_HOURS,
         CLOSURES,
         ZONES,
+        CALENDARS,
         SETTINGS,
         MAIL_TEXTS,
         ACTIVITY,

@@ -79,6 +79,23 @@ async def _invited(asking: Asking) -> AsyncIterator[Row]:
         number += 1
 
 
+async def families(asking: Asking) -> AsyncIterator[Row]:
+    """Yield every child with its guardian, also those who have left."""
+    zone, number = asking.organization.time_zone, 1
+    while found := await tenants.list_families(asking.session, page=number, page_size=_PAGE):
+        for one in found:
+            yield (
+                one.guardian_name,
+                one.guardian_email or "",
+                one.child.given_name,
+                one.child.family_name,
+                one.child.birth_year,
+                day_of(one.since, zone),
+                day_of(one.left_at, zone),
+            )
+        number += 1
+
+
 async def qualifications(asking: Asking) -> AsyncIterator[Row]:
     """Yield who may teach what, and until when; instructor by instructor."""
     today = local(clock.now(), asking.organization.time_zone).date()
@@ -115,6 +132,20 @@ PEOPLE = Export(
         N_("Most lessons a week"),
     ),
     people,
+)
+FAMILIES = Export(
+    "families",
+    N_("Families"),
+    (
+        N_("Guardian"),
+        N_("Guardian’s e-mail"),
+        N_("First name"),
+        N_("Last name"),
+        N_("Year of birth"),
+        N_("Here since"),
+        N_("Left"),
+    ),
+    families,
 )
 QUALIFICATIONS = Export(
     "qualifications",
