@@ -1,6 +1,7 @@
 """Run the isolation matrices and print what they compared, and what leaked.
 
     make isolation
+    make isolation ISOLATION_ARGS="--pgbouncer"
     .venv/bin/python scripts/isolation_report.py --units 20000
 
 Exit code: that of the tests; 1 as well when a figure stays below what it has to be.
@@ -115,6 +116,9 @@ def main() -> int:
     parser.add_argument(
         "--units", type=int, default=FEWEST_UNITS, help="units of work over the pool of one (default 10000)"
     )
+    parser.add_argument(
+        "--pgbouncer", action="store_true", help="reach Postgres through pgbouncer in transaction mode"
+    )
     arguments = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="coursecove-isolation-") as folder:
@@ -132,13 +136,15 @@ def main() -> int:
                     "no:cacheprovider",
                 ),
                 *("--show-capture=no", "--timeout=1800"),
+                *(["--pgbouncer"] if arguments.pgbouncer else []),
             ],
             cwd=ROOT,
             env=environment,
             check=False,
         ).returncode
         found = list(lines_of(counted(Path(folder))))
-    print(f"\nIsolation, measured in {time.monotonic() - began:,.0f} s:")
+    through = " through pgbouncer" if arguments.pgbouncer else ""
+    print(f"\nIsolation{through}, measured in {time.monotonic() - began:,.0f} s:")
     width = max(len(title) for title, _, _ in found)
     for title, text, good in found:
         print(f"  {'✓' if good else '✗'} {title.ljust(width)}  {text}")

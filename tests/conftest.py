@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -36,9 +37,17 @@ from coursecove.dev.valkey import EmbeddedValkey
 from coursecove.portals import csrf
 from coursecove.resources import Resources, open_resources
 from tests.factories.world import School, open_schools, read_school, token_for
+from tests.operations.bouncer import PROGRAM, bouncing
 from tests.serving import Loop, free_port, serving
 
 BASE_DOMAIN = "coursecove.localhost"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let any test run as in a large installation: ``pytest tests/isolation --pgbouncer``."""
+    parser.addoption(
+        "--pgbouncer", action="store_true", help="The serving roles reach Postgres through pgbouncer."
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -154,30 +163,56 @@ def world_template(
 
 
 def database_of_its_own(
-    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, base_settings: Settings, template: str
+    postgres: EmbeddedPostgres,
+    valkey: EmbeddedValkey,
+    base_settings: Settings,
+    template: str,
+    *,
+    through_pgbouncer: bool = False,
 ) -> Iterator[Settings]:
     """Yield settings for a copy of the template, which is dropped afterwards."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     copy_database(postgres, template, name)
     redis.Redis.from_url(valkey.url).flushall()
-    yield on_database(base_settings, name)
+    own = on_database(base_settings, name)
+    if through_pgbouncer:
+        if PROGRAM is None:
+            pytest.fail("pgbouncer is not installed: apt-get install pgbouncer")
+        # Not pytest's folder, which nobody else may enter: pgbouncer refuses to run as root.
+        with (
+            TemporaryDirectory(prefix="coursecove-pgbouncer-") as folder,
+            bouncing(own, Path(folder), server_connections=10) as behind,
+        ):
+            yield behind
+    else:
+        yield own
     drop_database(postgres, name)
 
 
 @pytest.fixture(scope="module")
 def empty_settings(
-    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, base_settings: Settings, empty_template: str
+    pytestconfig: pytest.Config,
+    postgres: EmbeddedPostgres,
+    valkey: EmbeddedValkey,
+    base_settings: Settings,
+    empty_template: str,
 ) -> Iterator[Settings]:
     """Settings with a migrated, empty database for this module."""
-    yield from database_of_its_own(postgres, valkey, base_settings, empty_template)
+    through = pytestconfig.getoption("--pgbouncer")
+    yield from database_of_its_own(postgres, valkey, base_settings, empty_template, through_pgbouncer=through)
 
 
 @pytest.fixture(scope="module")
 def settings(
-    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, base_settings: Settings, world_template: str
+    pytestconfig: pytest.Config,
+    postgres: EmbeddedPostgres,
+    valkey: EmbeddedValkey,
+    base_settings: Settings,
+    world_template: str,
 ) -> Iterator[Settings]:
     """Settings with the demo world in a database for this module."""
-    yield from database_of_its_own(postgres, valkey, base_settings, world_template)
+    through = pytestconfig.getoption("--pgbouncer")
+    yield from database_of_its_own(postgres, valkey, base_settings, world_template, through_pgbouncer=through)
 
 
 @pytest.fixture(scope="module")
