@@ -193,13 +193,15 @@ class CourseCove:
                 app.state.directory = directory
                 await stack.enter_async_context(app.lifespan())
             self.platform.state.gauges = stored_gauges(resources.database)
+            limits = RateLimits(self.settings, resources.redis)
+            stack.push_async_callback(limits.aclose)
             gateway = Gateway(
                 self.settings,
                 school=self.school,
                 platform=self.platform,
                 directory=directory,
                 authenticator=Authenticator(self.settings, resources.http),
-                limits=RateLimits(self.settings, resources.redis),
+                limits=limits,
                 error_page=gateway_page,
             )
             self._app = observe(compress(gateway))

@@ -79,6 +79,8 @@ def configure_logging(
     ``log_format`` is ``json`` or ``text``.  Calling it again replaces what was set.
     """
     stream = stream or sys.stderr
+    # No line shows them, and asking the system for each cost a fifth of a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from coursecove.config import Settings
+from coursecove.counting_line import CountingLine
 from coursecove.errors import CourseCoveError
 from coursecove.i18n import N_
 
@@ -117,7 +118,7 @@ class RateLimits:
         self._anonymous = settings.rate_limit_anonymous
         self._writes = settings.rate_limit_writes
         self._organization = settings.rate_limit_organization
-        self._script = redis.register_script(_SCRIPT)
+        self._line = CountingLine(redis, _SCRIPT)
         self._remind_at = 0.0
         self._failures = 0
         self._ask_again_at = 0.0
@@ -153,7 +154,7 @@ class RateLimits:
         limits = [WINDOW_SECONDS * 1000, *(budget.limit for budget in budgets)]
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                used_up, *counted = await self._script(keys=keys, args=limits)
+                used_up, *counted = await self._line.ask(keys, limits)
         except (RedisError, OSError, TimeoutError) as error:
             self._pass(error)
             return None
@@ -168,12 +169,18 @@ class RateLimits:
         ]
         return min(left_over, key=lambda left: left.remaining)
 
+    async def aclose(self) -> None:
+        """Give up the connection."""
+        await self._line.aclose()
+
     def _pass(self, error: Exception) -> None:
         UNCOUNTED.inc()
         now = time.monotonic()
         self._failures += 1
         if self._failures >= FAILURES_IN_A_ROW:
             self._ask_again_at = now + PAUSE_SECONDS
+            # One that says nothing may be dead without anybody having heard of it.
+            self._line.hang_up()
         if now >= self._remind_at:
             self._remind_at = now + REMINDER_SECONDS
             log.warning("rate_limits_not_counted", error=type(error).__name__)

@@ -7,14 +7,17 @@ import os
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.config import Settings
 from coursecove.db import session as unit_of_work
+from coursecove.db import together
 from coursecove.db.session import SYSTEM, Database
 from tests.factories.world import School
 from tests.isolation.tally import count
@@ -26,6 +29,11 @@ AT_ONCE = 12
 _SEEN = text(
     "select coalesce(current_setting('app.organization_id', true), ''), "
     "(select string_agg(distinct organization_id::text, ',') from members)"
+)
+_SEEN_ALONE: together.Part[tuple[str, str | None]] = together.Part(
+    "select json_build_array(coalesce(current_setting('app.organization_id', true), ''), "
+    "(select string_agg(distinct organization_id::text, ',') from members))",
+    tuple[str, str | None],
 )
 
 
@@ -58,6 +66,11 @@ async def _unit(database: Database, scope: uuid.UUID | None, dice: random.Random
     async def work() -> None:
         door = database.organization(scope, acting=SYSTEM) if scope else database.outside()
         async with door as session:
+            if alone:
+                # In one message, which begins no transaction of the unit's own.
+                [(setting, seen)] = await together.read(session, _SEEN_ALONE)
+                assert setting == (str(scope) if scope else "")
+                assert seen == (str(scope) if scope else None)
             setting, seen = (await session.execute(_SEEN)).one()
             assert setting == (str(scope) if scope else "")
             assert seen == (str(scope) if scope else None)
@@ -69,6 +82,7 @@ async def _unit(database: Database, scope: uuid.UUID | None, dice: random.Random
                 await session.execute(text("select 1 / 0"))
 
     end = dice.choices(["commits", "raises", "fails", "cancelled"], weights=[60, 19, 19, 2])[0]
+    alone = dice.random() < 0.5
     task = asyncio.create_task(work())
     if end == "cancelled":
         await asyncio.sleep(0.03)
@@ -110,13 +124,21 @@ def test_a_setting_for_the_session_would_have_been_noticed(
     settings: Settings, loop: Loop, yoga: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: with `false` for `true`, the next user of the connection is still in the school."""
-    for_the_session = unit_of_work._SET_SCOPE.replace("true", "false")
-    monkeypatch.setattr(unit_of_work, "_SET_SCOPE", for_the_session)
+    for_the_session = unit_of_work.SET_ONE.replace("true", "false")
+    monkeypatch.setattr(unit_of_work, "SET_ONE", for_the_session)
+    monkeypatch.setattr(together, "SET_ONE", for_the_session)
 
-    async def leave_something() -> str | None:
+    async def leave_something(ask: Callable[[AsyncSession], Awaitable[Any]]) -> str | None:
         async with database.organization(yoga.organization_id, acting=SYSTEM) as session:
-            await session.execute(text("select 1"))
+            await ask(session)
         return await _residue(database)
 
-    with _one_connection(settings, loop) as database:
-        assert loop.run(leave_something()) == f"{yoga.organization_id}system"
+    async def as_ever(session: AsyncSession) -> None:
+        await session.execute(text("select 1"))
+
+    async def in_one_message(session: AsyncSession) -> None:
+        await together.read(session, together.Part("select 1", int))
+
+    for ask in (as_ever, in_one_message):
+        with _one_connection(settings, loop) as database:
+            assert loop.run(leave_something(ask)) == f"{yoga.organization_id}system"

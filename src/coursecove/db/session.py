@@ -39,14 +39,8 @@ PREPARE_AFTER = 3
 
 AfterCommit = Callable[[], Awaitable[None]]
 # For this transaction only (third argument true): a pooled connection that is
-# handed on carries nothing of the last tenant or person.  What is not known is
-# set to the empty string on purpose: no tenant, no rows.
-_SET_SCOPE = (
-    "select set_config('app.organization_id', {organization_id}, true), "
-    "set_config('app.clerk_user_id', {clerk_user_id}, true), "
-    "set_config('app.member_id', {member_id}, true), "
-    "set_config('app.member_role', {member_role}, true)"
-)
+# handed on carries nothing of the last tenant or person.
+SET_ONE = "set_config({name}, {value}, true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +76,27 @@ def _enter_scope(session: Session, _transaction: SessionTransaction, connection:
         )
 
 
+def scope_settings(session: Session) -> list[tuple[str, str]]:
+    """Return the settings, by name, that enter a session's organization and person.
+
+    What is not known is set to the empty string on purpose: no tenant, no rows.
+    """
+    info = session.info
+    organization_id = info.get("organization_id")
+    acting: Acting = info.get("acting", NOBODY)
+    return [
+        ("app.organization_id", str(organization_id) if organization_id else ""),
+        ("app.clerk_user_id", acting.clerk_user_id),
+        ("app.member_id", acting.member_id),
+        ("app.member_role", acting.role),
+        *info.get("limits", {}).items(),
+    ]
+
+
 def scope_statement(session: Session) -> str:
-    """Return the statement that enters a session's organization and person for one transaction."""
-    organization_id = session.info.get("organization_id")
-    acting: Acting = session.info.get("acting", NOBODY)
-    values = {
-        "organization_id": str(organization_id) if organization_id else "",
-        "clerk_user_id": acting.clerk_user_id,
-        "member_id": acting.member_id,
-        "member_role": acting.role,
-    }
-    scope = _SET_SCOPE.format(**{name: sql.quote(value) for name, value in values.items()})
-    limits: dict[str, str] = session.info.get("limits", {})
-    quoted = [(sql.quote(name), sql.quote(value)) for name, value in limits.items()]
-    further = [f"set_config({name}, {value}, true)" for name, value in quoted]
-    return ", ".join([scope, *further])
+    """Return the statement that makes :func:`scope_settings` for one transaction."""
+    quoted = [(sql.quote(name), sql.quote(value)) for name, value in scope_settings(session)]
+    return "select " + ", ".join([SET_ONE.format(name=name, value=value) for name, value in quoted])
 
 
 def sqlalchemy_url(url: str) -> str:

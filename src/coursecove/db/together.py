@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from coursecove.db.session import Database, scope_statement
+from coursecove.db.session import SET_ONE, Database, scope_settings, scope_statement
 
 T = TypeVar("T")
 N = TypeVar("N", bound="NamedTuple")
@@ -94,17 +94,53 @@ async def read(session: AsyncSession, first: Part[A], second: Part[B], third: Pa
 async def read(session: AsyncSession, *parts: Part[Any]) -> tuple[Any, ...]: ...
 async def read(session: AsyncSession, *parts: Part[Any]) -> tuple[Any, ...]:
     """Return the values of all parts, as one statement sees them."""
-    statement = "select " + ", ".join(f"({part.sql})::text" for part in parts)
+    answers = await read_raw(session, *parts)
+    return tuple(part.decode(answer) for part, answer in zip(parts, answers, strict=True))
+
+
+async def read_raw(session: AsyncSession, *parts: Part[Any]) -> tuple[str | None, ...]:
+    """Return the parts as the JSON that Postgres wrote, for whoever may not have to look into it."""
+    wanted = ", ".join([f"({part.sql})::text" for part in parts])
     values: dict[str, Any] = {}
     for part in parts:
         values.update(part.values)
     if session.new or session.dirty or session.deleted:
         await session.flush()
     if session.in_transaction():
-        [[answers]] = await send(session, [statement], values)
+        [[answers]] = await send(session, [f"select {wanted}"], values)
     else:
-        [[answers]] = await send_alone(session, [statement], values)
-    return tuple(part.decode(answer) for part, answer in zip(parts, answers, strict=True))
+        [answers] = await _read_alone(session, wanted, values)
+    return answers
+
+
+async def _read_alone(session: AsyncSession, wanted: str, values: dict[str, Any]) -> Rows:
+    """Read in one statement that enters the session's organization itself: one message there, one back.
+
+    Postgres makes the settings before it looks for what is wanted: a function
+    with side effects is never left out or moved, and the questions below are
+    asked when their answer is needed, which is after the first row of ``scope``.
+    Were it ever otherwise, nothing would be set yet, and nothing be found.
+    """
+    assert isinstance(session.bind, AsyncEngine)
+    settings = scope_settings(session.sync_session)
+    # The names are ours and stand in the statement, the values travel beside it.
+    entering = ", ".join([SET_ONE.format(name=f"'{name}'", value=f"%({name})s") for name, _ in settings])
+    values.update(settings)
+    statement = f"with scope as materialized (select {entering}) select {wanted} from scope"  # noqa: S608 - no values
+    engine = session.bind.sync_engine
+    _announce(engine, [statement], values)
+    return await greenlet_spawn(_read_from_pool, engine, statement, values)
+
+
+def _read_from_pool(engine: Engine, statement: str, values: Mapping[str, Any]) -> Rows:
+    # Straight from the pool: what SQLAlchemy's connection does for a transaction is not needed for one message.
+    pooled = engine.raw_connection()
+    try:
+        driver = pooled.driver_connection
+        assert isinstance(driver, psycopg.AsyncConnection)
+        return await_only(_ask_once(driver, statement, values))
+    finally:
+        pooled.close()
 
 
 async def send(session: AsyncSession, statements: Sequence[str], values: Mapping[str, Any]) -> list[Rows]:
@@ -178,10 +214,22 @@ async def _ask(
             return await _ask_prepared(driver, statements, values, scope, alone=alone)
         return await _ask_in_one_message(driver, statements, values, scope)
     except psycopg.Error as error:
-        # As SQLAlchemy would raise it, so that everybody above knows one kind of failure.
-        raise DBAPIError.instance(
-            None, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=driver.closed
-        ) from error
+        raise _as_everybody_knows_it(error, driver) from error
+
+
+async def _ask_once(driver: psycopg.AsyncConnection, statement: str, values: Mapping[str, Any]) -> Rows:
+    try:
+        # Kept by the server only where it may keep statements (DATABASE_PREPARE).
+        return await _rows(await driver.execute(statement, values, prepare=True))
+    except psycopg.Error as error:
+        raise _as_everybody_knows_it(error, driver) from error
+
+
+def _as_everybody_knows_it(error: psycopg.Error, driver: psycopg.AsyncConnection) -> BaseException:
+    # As SQLAlchemy would raise it, so that everybody above knows one kind of failure.
+    return DBAPIError.instance(
+        None, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=driver.closed
+    )
 
 
 async def _ask_in_one_message(
