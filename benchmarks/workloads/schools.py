@@ -121,6 +121,7 @@ def fill(connection: psycopg.Connection, schools: int, bookings: int, begins: da
             for first in range(0, schools, 1000):
                 batch = range(first, min(first + 1000, schools))
                 stream.write("".join(_lines(table, batch, bookings, begins)))
+    connection.execute("insert into school_editions (organization_id) select id from organizations")
     for _name, definition in indexes:
         connection.execute(definition)
     for table, name, definition in constraints:

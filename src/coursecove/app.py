@@ -14,7 +14,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import CacheControlHeader
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
@@ -49,7 +49,9 @@ from coursecove.webhooks.gauges import LedgerGauges
 MAX_BODY_BYTES = 1_000_000
 
 
-async def provide_session(request: Request[Any, Any, Any]) -> AsyncIterator[AsyncSession]:
+async def provide_session(
+    request: Request[Any, Any, Any], organization: NamedDependency[OrganizationView]
+) -> AsyncIterator[AsyncSession]:
     """Yield the unit of work of this request: one transaction inside the host's organization.
 
     It acts for the person of the token; what they may see of other people's
@@ -58,7 +60,6 @@ async def provide_session(request: Request[Any, Any, Any]) -> AsyncIterator[Asyn
     Commits when the handler returns, rolls back when it raises.
     """
     resources: Resources = request.app.state.resources
-    organization: OrganizationView = request.scope["state"]["organization"]
     identity = request.scope["state"]["identity"]
     acting = Acting(clerk_user_id=identity.claims.user_id) if isinstance(identity, SignedIn) else NOBODY
     async with resources.database.organization(organization.id, acting=acting) as session:

@@ -1,6 +1,7 @@
 """Answers as gzip, for whoever accepts it: a page is a fifth of its size on the way to a phone.
 
-Static files are compressed once and kept; pages and documents each time, quickly.
+Static files, and pages that are the same for everybody, are compressed once and
+kept; the rest each time, quickly.
 What a page compares with is safe to compress: the token of its forms is masked
 anew on every page (:mod:`coursecove.portals.csrf`), so lengths say nothing of it.
 """
@@ -31,6 +32,33 @@ _TEXT = (
     b"application/manifest+json",
     b"image/svg+xml",
 )
+
+
+class KeptBody:
+    """A body that is answered more than once, with its packed form as soon as somebody has asked for that.
+
+    Whoever answers with one puts it into the request's state under :data:`KEPT`.
+    """
+
+    __slots__ = ("packed", "plain")
+
+    def __init__(self, plain: bytes) -> None:
+        self.plain = plain
+        self.packed: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return len(self.plain) + len(self.packed or b"")
+
+    def pack(self) -> bytes:
+        """Return it as gzip."""
+        if self.packed is None:
+            self.packed = _gzip(self.plain, _THOROUGH)
+        return self.packed
+
+
+KEPT = "kept_body"
 
 
 def compress(app: ASGIApp) -> ASGIApp:
@@ -66,7 +94,11 @@ def compress(app: ASGIApp) -> ASGIApp:
                 return
             body = b"".join(chunks)
             mark = dict(start["headers"]).get(b"etag", b"")
-            packed = packed_file(scope["path"], mark, body) if is_file and mark else _gzip(body, _QUICK)
+            kept_body: KeptBody | None = scope.get("state", {}).get(KEPT)
+            if kept_body is not None and kept_body.plain == body:
+                packed = kept_body.pack()
+            else:
+                packed = packed_file(scope["path"], mark, body) if is_file and mark else _gzip(body, _QUICK)
             start["headers"] = _told(start["headers"], len(packed))
             await send(start)
             await send({"type": "http.response.body", "body": packed, "more_body": False})

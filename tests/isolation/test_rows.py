@@ -28,6 +28,8 @@ PLATFORM_MAY = {
     "sessions": {"select"},
     "waitlist_entries": {"select"},
     "imports": {"select", "delete"},
+    # A person or a school that changes begins another edition: an id and a date, no content.
+    "school_editions": {"select", "insert", "update"},
 }
 
 

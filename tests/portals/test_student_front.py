@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from datetime import UTC, datetime, timedelta
+
 import httpx
+import msgspec
 import pytest
 
 from coursecove.config import Settings
+from coursecove.portals.pages import Flash
 from tests.conftest import ClientFor
 from tests.factories.world import School, read_school
 from tests.portals.reading import RAW_ID, links, text_of
@@ -99,3 +105,58 @@ def test_a_school_that_offers_nothing_says_so_and_tells_its_admin_what_to_do(
     assert not links(page, "^/admin")
     page = client("tutoring", "arjun@brightside.example", cookie=True).get("/")
     assert links(page, "^/admin/types/new$")
+
+
+def test_visitors_share_a_page_and_nothing_of_anybody_is_on_it(client: ClientFor) -> None:
+    """Seen to fail with the language, and then the query, left out of what the page is kept under."""
+    visitor = client("musicschool", cookie=True)
+    first = visitor.get("/").text
+    assert visitor.get("/").text == first
+    assert '<html lang="en">' in first
+    assert '<html lang="de">' in visitor.get("/", headers={"Accept-Language": "de"}).text
+    elsewhere = visitor.get("/", headers={"Cookie": "tz=Europe/London"})
+    assert "your time" in text_of(elsewhere)
+    assert "your time" not in first
+    assert 'value="/?from=flyer"' in visitor.get("/?from=flyer").text
+    mia = client("musicschool", "mia@example.com", cookie=True).get("/").text
+    assert "Mia Okafor" in mia
+    assert "_csrf" in mia
+    told = msgspec.json.encode(Flash("success", "You have been signed out."))
+    flash = {"Cookie": "flash=" + base64.urlsafe_b64encode(told).decode().rstrip("=")}
+    assert "You have been signed out." in visitor.get("/", headers=flash).text
+    assert visitor.get("/").text == first
+
+
+def test_what_is_booked_and_what_is_changed_shows_on_the_shared_page_at_once(client: ClientFor) -> None:
+    visitor, mia = client("musicschool", cookie=True), client("musicschool", "mia@example.com")
+    admin = client("musicschool", "clara@harmony.example")
+    types = admin.get("/api/v1/appointment-types").json()["items"]
+    piano = next(type_ for type_ in types if type_["slug"] == "piano-lesson")
+    before = visitor.get("/").text
+    [soonest] = re.findall(r"/book/piano-lesson\?[^\"]*time=([^&\"]+)", before)
+    window = {
+        "from": datetime.now(UTC).isoformat(),
+        "until": (datetime.now(UTC) + timedelta(days=20)).isoformat(),
+    }
+    asked = {"appointment_type_id": piano["id"], **window}
+    free = visitor.get("/api/v1/availability", params=asked).json()["items"]
+    at = free[0]["starts_at"]
+    for slot in [slot for slot in free if slot["starts_at"] == at]:
+        for person in slot["instructors"]:
+            booked = mia.post(
+                "/api/v1/bookings",
+                json={
+                    "appointment_type_id": piano["id"],
+                    "instructor_id": person["id"],
+                    "location_id": slot["location"]["id"],
+                    "starts_at": at,
+                },
+            )
+            assert booked.status_code in (201, 409), booked.text
+            mia = client("musicschool", "leo@example.com")
+    after = visitor.get("/").text
+    assert [soonest] != re.findall(r"/book/piano-lesson\?[^\"]*time=([^&\"]+)", after)
+    changed = admin.patch(f"/api/v1/appointment-types/{piano['id']}", json={"price_cents": 12300})
+    assert changed.status_code == 200, changed.text
+    assert "€123" in visitor.get("/").text
+    admin.patch(f"/api/v1/appointment-types/{piano['id']}", json={"price_cents": piano["price_cents"]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -21,6 +22,7 @@ from coursecove.i18n import _
 from coursecove.tenants import reading as people_reading
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import OrganizationView
 
 # Who a type's visibility lets in without a key; staff see everything.
 _SEEN_BY_VISITORS = ("public",)
@@ -141,7 +143,24 @@ async def _complete(
     # By name, as the school lists its people; whoever left or teaches no more is not among them.
     teachers = people_reading.teacher_views(people) or await tenants.list_instructors(session)
     today = local(clock.now(), organization.time_zone).date() if only_current else None
-    return [_view(row, organization.currency, [teacher.id for teacher in teachers], today) for row in rows]
+    return views_of(rows, organization, [teacher.id for teacher in teachers], today=today)
+
+
+def everything_offered() -> Part[list[TypeRow]]:
+    """Return the part that reads what is published, whoever may see it; see :func:`views_of`."""
+    return reading.types(_OFFERED)
+
+
+def views_of(
+    rows: Iterable[TypeRow], organization: OrganizationView, teaching: list[uuid.UUID], *, today: date | None
+) -> list[AppointmentTypeView]:
+    """Make views of types; with ``today`` whoever's qualification has lapsed by then is left out."""
+    return [_view(row, organization.currency, teaching, today) for row in rows]
+
+
+def is_public(type_: AppointmentTypeView) -> bool:
+    """Say whether a published type is listed for visitors."""
+    return type_.visibility in _SEEN_BY_VISITORS
 
 
 def _view(row: Any, currency: str, teaching: list[uuid.UUID], today: date | None) -> AppointmentTypeView:

@@ -83,10 +83,11 @@ def locations() -> Part[list[LocationView]]:
     return rows(f"{_LOCATIONS} order by name, id", LocationView)
 
 
-def rooms_of_locations(location_ids: list[uuid.UUID]) -> Part[list[RoomView]]:
-    """The open rooms of these places, place by place, each in its own order."""
+def rooms_of_locations(location_ids: list[uuid.UUID] | None) -> Part[list[RoomView]]:
+    """The open rooms of these places (None: of all), place by place, each in its own order."""
+    where = "" if location_ids is None else " and location_id = any(%(room_location_ids)s)"
     return rows(
-        f"{_ROOMS} and location_id = any(%(room_location_ids)s) order by location_id, position, name, id",
+        f"{_ROOMS}{where} order by location_id, position, name, id",
         RoomView,
         room_location_ids=location_ids,
     )

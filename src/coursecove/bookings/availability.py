@@ -8,38 +8,27 @@ booking, and that is answered with alternatives.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 from zoneinfo import ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.appointments.schemas import AppointmentTypeView
-from coursecove.bookings.acceptance import Acceptance, seat_slot
-from coursecove.bookings.occupancy import Taken, taken_of_many
-from coursecove.bookings.schemas import Alternative, PersonSummary, SlotView
-from coursecove.bookings.timetable import (
-    STAFF_HORIZON_DAYS,
-    Question,
-    Timetable,
-    timetables_of,
-)
+from coursecove.bookings.acceptance import Acceptance
+from coursecove.bookings.offering import first_of_each, horizon_days, offered, offered_by, question_of
+from coursecove.bookings.prospectus import Prospectus, Stale, is_current, prospectus_of
+from coursecove.bookings.schemas import Alternative, SlotView
+from coursecove.bookings.timetable import Question
 from coursecove.errors import Invalid
 from coursecove.i18n import _
 from coursecove.scheduling import slots, zones
-from coursecove.scheduling.rules import Openings, Seats, Slot
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 ALTERNATIVES = 5
 
 # How far around a lost time to look for others: near first, then the month ahead.
 _NEARBY = ((timedelta(days=3), timedelta(days=7)), (timedelta(days=7), timedelta(days=35)))
-# Most calendars have something free within two weeks, so the year is asked only when they don't.
-_SOON = timedelta(days=14)
 
 
 async def available_slots(
@@ -66,7 +55,7 @@ async def available_slots(
     Raises Invalid for a duration the type does not have, except to staff and for
     a lesson that has it already.
     """
-    question = _question(
+    question = question_of(
         type,
         instructor_id=instructor_id,
         location_id=location_id,
@@ -76,8 +65,66 @@ async def available_slots(
         exempt=exempt,
         ignoring_session_id=ignoring_session_id,
     )
-    [found] = await _offered(session, [question], from_, until)
+    [found] = await offered(session, [question], from_, until)
     return found.views()
+
+
+async def visitors_slots(
+    session: AsyncSession,
+    type_id: uuid.UUID,
+    *,
+    instructor_id: uuid.UUID | None = None,
+    location_id: uuid.UUID | None = None,
+    duration_minutes: int | None = None,
+    from_: datetime,
+    until: datetime,
+) -> list[SlotView] | None:
+    """Return what :func:`available_slots` offers visitors of a published type, from the school's prospectus.
+
+    None where nothing can be said without reading everything, as of a type that is not offered.
+    """
+    for _attempt in range(2):
+        prospectus = await prospectus_of(session)
+        if prospectus is None:
+            return None
+        if type_id not in prospectus.types:
+            if await is_current(session, prospectus):
+                return None
+            continue
+        try:
+            question = question_of(
+                prospectus.types[type_id],
+                instructor_id=instructor_id,
+                location_id=location_id,
+                duration_minutes=duration_minutes,
+            )
+            found = await offered_by(session, prospectus, [question], from_, until)
+            return found[0].views() if found else None
+        except Invalid:
+            return None
+        except Stale:
+            continue
+    return None
+
+
+async def next_free_for_visitors(
+    session: AsyncSession,
+    prospectus: Prospectus,
+    types: Sequence[AppointmentTypeView],
+    *,
+    instructor_id: uuid.UUID | None = None,
+    location_id: uuid.UUID | None = None,
+) -> dict[uuid.UUID, SlotView | None]:
+    """Return what :func:`next_free_many` says of these types of a prospectus, from now on.
+
+    Raises :class:`~coursecove.bookings.prospectus.Stale` when the school has changed since.
+    """
+    questions = [
+        Question(type=type, instructor_id=instructor_id, location_id=location_id)
+        for type in types  # noqa: A001
+    ]
+    found = await first_of_each(session, questions, clock.now(), prospectus=prospectus)
+    return {question.type.id: view for question, view in zip(questions, found, strict=True)}
 
 
 async def free_days(
@@ -98,7 +145,7 @@ async def free_days(
 
     The rest is as for :func:`available_slots`; raises Invalid for a zone that does not exist.
     """
-    question = _question(
+    question = question_of(
         type,
         instructor_id=instructor_id,
         location_id=location_id,
@@ -116,7 +163,7 @@ async def free_days(
         raise Invalid(fields={"zone": _("Choose a time zone such as Europe/Berlin.")}) from error
     except (OverflowError, ValueError):
         return set()  # the first and the last month a calendar of ours can name
-    [found] = await _offered(session, [question], first, end)
+    [found] = await offered(session, [question], first, end)
     return found.days(zone)
 
 
@@ -137,7 +184,7 @@ async def next_free(
 
     The rest is as for :func:`available_slots`.
     """
-    question = _question(
+    question = question_of(
         type,
         instructor_id=instructor_id,
         location_id=location_id,
@@ -147,7 +194,7 @@ async def next_free(
         exempt=exempt,
         ignoring_session_id=ignoring_session_id,
     )
-    return (await _first_of_each(session, [question], after))[0]
+    return (await first_of_each(session, [question], after))[0]
 
 
 async def next_free_many(
@@ -167,7 +214,7 @@ async def next_free_many(
         Question(type=type, student_id=student_id, instructor_id=instructor_id, location_id=location_id)
         for type in types  # noqa: A001
     ]
-    found = await _first_of_each(session, questions, after)
+    found = await first_of_each(session, questions, after)
     return {question.type.id: view for question, view in zip(questions, found, strict=True)}
 
 
@@ -177,10 +224,10 @@ async def alternatives(session: AsyncSession, acceptance: Acceptance) -> list[Al
     Read afresh, with the same wishes: instructor, place, length, and for whom.
     """
     question, now = acceptance.question, clock.now()
-    latest = now + timedelta(days=_horizon_days(question))
+    latest = now + timedelta(days=horizon_days(question))
     wanted = min(max(acceptance.starts_at, now), latest)
     for before, after in _NEARBY:
-        [found] = await _offered(session, [question], wanted - before, wanted + after)
+        [found] = await offered(session, [question], wanted - before, wanted + after)
         # The same time with another instructor is no other time, so one slot per start is kept.
         distinct = {slot.starts_at: slot for slot in reversed(found.slots())}
         near = slots.nearest(distinct.values(), wanted, ALTERNATIVES, now=now)
@@ -195,172 +242,3 @@ async def alternatives(session: AsyncSession, acceptance: Acceptance) -> list[Al
                 for slot in sorted(near, key=lambda slot: slot.starts_at)
             ]
     return []
-
-
-class _Offered:
-    """What one question is offered: starts in free hours, or seats of classes."""
-
-    def __init__(self, timetable: Timetable, openings: Sequence[Openings], seats: Sequence[Seats]) -> None:
-        self.timetable, self._openings, self._seats = timetable, openings, seats
-
-    def slots(self) -> list[Slot]:
-        """By start; those of one start by instructor."""
-        return [
-            *slots.slots(self.timetable.rules, self._openings),
-            *(seat_slot(seats) for seats in self._seats),
-        ]
-
-    def views(self) -> list[SlotView]:
-        """One view per time and place with everybody free at it, or per class."""
-        return _views(self.timetable, slots.slots(self.timetable.rules, self._openings), self._seats)
-
-    def days(self, time_zone: str) -> set[date]:
-        """The days of a zone on which something starts."""
-        classes = Openings(uuid.UUID(int=0), None, sorted(seats.starts_at for seats in self._seats))
-        return slots.free_days([*self._openings, classes], time_zone)
-
-    def first(self) -> SlotView | None:
-        """The earliest view."""
-        starts = [group.starts[0] for group in self._openings] + [seats.starts_at for seats in self._seats]
-        if not starts:
-            return None
-        earliest = min(starts)
-        openings = [
-            Openings(group.instructor_id, group.location_id, (earliest,))
-            for group in self._openings
-            if group.starts[0] == earliest
-        ]
-        seats = [seats for seats in self._seats if seats.starts_at == earliest]
-        return _views(self.timetable, slots.slots(self.timetable.rules, openings), seats)[0]
-
-
-async def _first_of_each(
-    session: AsyncSession, questions: Sequence[Question], after: datetime
-) -> list[SlotView | None]:
-    found: list[SlotView | None] = [None] * len(questions)
-    soon = max(after, clock.now()) + _SOON if after < _far_away() - _SOON else after
-    for from_, until in ((after, soon), (soon, _far_away())):
-        missing = [index for index, view in enumerate(found) if view is None]
-        offered = await _offered(session, [questions[index] for index in missing], from_, until)
-        for index, answer in zip(missing, offered, strict=True):
-            found[index] = answer.first()
-    return found
-
-
-def _far_away() -> datetime:
-    return clock.now() + timedelta(days=STAFF_HORIZON_DAYS)
-
-
-async def _offered(
-    session: AsyncSession, questions: Sequence[Question], from_: datetime, until: datetime
-) -> list[_Offered]:
-    """Ask the engine, with one read per table for all questions."""
-    now = clock.now()
-    # Cut to what the types could offer at most, so that no far date reaches the arithmetic. The horizon
-    # counts local days, the last one included: two days more hold every zone's.
-    reach = max((_horizon_days(question) for question in questions), default=0)
-    from_, until = max(from_, now), min(until, now + timedelta(days=reach + 2))
-    within = questions if from_ < until else ()
-    timetables = await timetables_of(session, within, from_=from_, until=until)
-    taken = await taken_of_many(session, timetables, from_=from_, until=until)
-    if not within:
-        return [_Offered(Timetable.empty(question), (), ()) for question in questions]
-    return [_ask(timetable, of_it, from_, until) for timetable, of_it in zip(timetables, taken, strict=True)]
-
-
-def _ask(timetable: Timetable, taken: Taken, from_: datetime, until: datetime) -> _Offered:
-    now = clock.now()
-    return _Offered(
-        timetable,
-        slots.offer_starts(
-            timetable.rules,
-            timetable.schedules,
-            taken.booked,
-            places=timetable.places,
-            from_=from_,
-            until=until,
-            now=now,
-        ),
-        slots.offer_seats(timetable.rules, taken.classes, taken.booked, from_=from_, until=until, now=now),
-    )
-
-
-def _question(
-    type: AppointmentTypeView,  # noqa: A002
-    *,
-    instructor_id: uuid.UUID | None,
-    location_id: uuid.UUID | None,
-    duration_minutes: int | None,
-    travel_minutes: int | None,
-    student_id: uuid.UUID | None,
-    exempt: bool,
-    ignoring_session_id: uuid.UUID | None,
-) -> Question:
-    anything_goes = exempt or ignoring_session_id is not None
-    if duration_minutes is not None and duration_minutes not in type.durations and not anything_goes:
-        raise Invalid(fields={"duration_minutes": _("Choose one of the lengths this lesson has.")})
-    return Question(
-        type=type,
-        instructor_id=instructor_id,
-        location_id=location_id,
-        duration_minutes=duration_minutes,
-        travel_minutes=travel_minutes,
-        student_id=student_id,
-        exempt=exempt,
-        ignoring_session_id=ignoring_session_id,
-    )
-
-
-def _horizon_days(question: Question) -> int:
-    return STAFF_HORIZON_DAYS if question.exempt or question.scheduling else question.type.horizon_days
-
-
-def _views(timetable: Timetable, free: Iterable[Slot], classes: Iterable[Seats]) -> list[SlotView]:
-    grouped: dict[tuple[datetime, uuid.UUID | None], list[uuid.UUID]] = {}
-    ends: dict[datetime, datetime] = {}
-    for slot in free:
-        ends[slot.starts_at] = slot.ends_at
-        grouped.setdefault((slot.starts_at, slot.location_id), []).append(slot.instructor_id)
-    people, places = _once(timetable.person), _once(timetable.place)
-    duration = timetable.rules.duration_minutes
-    views = [
-        SlotView(
-            starts_at=starts_at,
-            ends_at=ends[starts_at],
-            location=places(location_id),
-            instructors=sorted(map(people, instructor_ids), key=_by_name)
-            if len(instructor_ids) > 1
-            else [people(instructor_ids[0])],
-            duration_minutes=duration,
-        )
-        for (starts_at, location_id), instructor_ids in grouped.items()
-    ]
-    views += [
-        SlotView(
-            starts_at=zones.to_datetime(seats.starts_at),
-            ends_at=zones.to_datetime(seats.ends_at),
-            location=places(seats.location_id),
-            instructors=[people(seats.instructor_id)],
-            duration_minutes=(seats.ends_at - seats.starts_at) // zones.MINUTE,
-            session_id=seats.session_id,
-            seats_left=seats.left,
-        )
-        for seats in classes
-    ]
-    return sorted(views, key=lambda view: (view.starts_at, view.location.name if view.location else ""))
-
-
-def _once(find: Callable[[K], V]) -> Callable[[K], V]:
-    """Make each summary once: hundreds of times name a few people and places."""
-    known: dict[K, V] = {}
-
-    def found(key: K) -> V:
-        if key not in known:
-            known[key] = find(key)
-        return known[key]
-
-    return found
-
-
-def _by_name(person: PersonSummary) -> tuple[str, uuid.UUID]:
-    return person.name, person.id

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import service as appointments
 from coursecove.bookings import service
-from coursecove.bookings.availability import available_slots
+from coursecove.bookings.availability import available_slots, visitors_slots
 from coursecove.bookings.calendar_controllers import (
     CalendarController,
     HandoverController,
@@ -81,6 +81,19 @@ class AvailabilityController(Controller):
                 raise Unauthenticated(_("Sign in to ask for somebody."))
             if viewer.role == "student" and not await is_own(session, student_id, by=viewer):
                 raise Forbidden(_("Ask for yourself and your children only."))
+        if viewer is None:
+            start, end = window_in(request, from_, until)
+            slots = await visitors_slots(
+                session,
+                appointment_type_id,
+                instructor_id=instructor_id,
+                location_id=location_id,
+                duration_minutes=duration_minutes,
+                from_=start,
+                until=end,
+            )
+            if slots is not None:
+                return SlotList(slots)
         found = await appointments.get_type(session, appointment_type_id)
         staff = viewer is not None and viewer.role != "student"
         if found.archived_at or not (found.published_at or staff):

@@ -10,16 +10,18 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings.sight import as_the_school, seeing_everything
 from coursecove.bookings.timetable import LONGEST_BUFFER, LONGEST_LESSON, Timetable
-from coursecove.db.together import read, tuples
+from coursecove.db.together import Part, read, tuples
 from coursecove.scheduling.intervals import Interval
 from coursecove.scheduling.rules import Booked, Seats
+
+T = TypeVar("T")
 
 # Limits count whole weeks, and a local week differs from UTC's by a day at most.
 _AROUND_A_WEEK = timedelta(days=8)
@@ -99,6 +101,9 @@ class _OwnLesson(NamedTuple):
     type_id: uuid.UUID
 
 
+_NOTHING: Part[None] = Part("select null", None)
+_NO_CLASSES: Part[list[_Class]] = Part("select '[]'", list[_Class])
+
 # Seats that count as taken, although what they are kept for has run out and nobody waits for them.
 _GIVEN_UP = text("""
 select session_id, sum(seats) from (
@@ -128,8 +133,15 @@ async def taken_of_many(
 
     The timetables are those of one student (or none) and of one lesson that is moved (or none).
     """
+    return (await taken_beside(session, timetables, _NOTHING, from_=from_, until=until))[0]
+
+
+async def taken_beside(
+    session: AsyncSession, timetables: Sequence[Timetable], beside: Part[T], *, from_: datetime, until: datetime
+) -> tuple[list[Taken], T | None]:
+    """Return the same as :func:`taken_of_many`, and what ``beside`` reads in the very same look."""
     if not timetables:
-        return []
+        return [], None
     question = timetables[0].question
     limited = any(_has_limits(timetable) for timetable in timetables)
     before = max(timetable.rules.before for timetable in timetables)
@@ -144,7 +156,7 @@ async def taken_of_many(
     teachers = {schedule.instructor_id for timetable in timetables for schedule in timetable.schedules}
     room_ids = set[uuid.UUID]().union(*(timetable.room_ids for timetable in timetables))
     seats_of = {t.question.type.id: t for t in timetables if t.question.wants_a_seat}
-    sessions, of_classes = await read(
+    sessions, of_classes, read_beside = await read(
         session,
         tuples(
             _SESSIONS_AND_ROOMS if room_ids else _SESSIONS,
@@ -153,7 +165,10 @@ async def taken_of_many(
             room_ids=list(room_ids),
             **bounds,
         ),
-        tuples(_CLASSES, _Class, type_ids=list(seats_of), classes_from=from_, classes_until=until),
+        tuples(_CLASSES, _Class, type_ids=list(seats_of), classes_from=from_, classes_until=until)
+        if seats_of
+        else _NO_CLASSES,
+        beside,
     )
     instructors, rooms, starts, of_type = _by_resource(sessions, teachers, room_ids)
     classes = _by_type(of_classes, seats_of, await _given_up(session, of_classes))
@@ -179,7 +194,7 @@ async def taken_of_many(
             classes.get(timetable.question.type.id, []),
         )
         for timetable in timetables
-    ]
+    ], read_beside
 
 
 def _by_resource(

@@ -13,14 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.appointments import reading as catalogue
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView, RoomView
 from coursecove.bookings.schemas import PersonSummary, PlaceSummary
-from coursecove.db.together import read
+from coursecove.db.together import Part, read
 from coursecove.scheduling import reading as hours
 from coursecove.scheduling import zones
 from coursecove.scheduling.rules import Closure, Hours, Place, Room, Rules, Schedule, Window
@@ -165,8 +165,8 @@ async def timetables_of(
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
-    """Everything read about a school for some questions."""
+class Facts:
+    """Everything read about a school for some questions, or for any (:mod:`coursecove.bookings.prospectus`)."""
 
     school_zone: str
     travel_minutes: int
@@ -241,7 +241,7 @@ class _Facts:
 
 async def _facts(
     session: AsyncSession, questions: Sequence[Question], *, from_: datetime, until: datetime
-) -> _Facts:
+) -> Facts:
     asked = [question for question in questions if not question.type.archived_at and _teachers(question)]
     free_hours = [question for question in asked if not question.wants_a_seat]
     in_person = {
@@ -252,35 +252,63 @@ async def _facts(
     }
     teachers = sorted({member_id for question in free_hours for member_id in _teachers(question)})
     if not asked:
-        return _Facts("UTC", 0, {}, {}, {}, {}, (), {}, {})
-    bounds = {"from_": from_, "until": until}
-    of_places, of_teachers = list(in_person), list(teachers)
-    schools, people, places, rooms, windows, overridden, away, closures, opening = await read(
-        session,
+        return Facts("UTC", 0, {}, {}, {}, {}, (), {}, {})
+    bounds = Bounds(from_, until)
+    answers = await read(session, *facts_parts(list(teachers), list(in_person), bounds))
+    found = facts_from(answers, bounds)
+    # Somebody who began to teach just now has a profile to be made first.
+    return found or facts_from(answers, bounds, await tenants.list_instructors(session))
+
+
+class Bounds(NamedTuple):
+    """From when until when what differs from weekly hours, and closed days, are known."""
+
+    from_: datetime
+    until: datetime
+
+
+def facts_parts(
+    of_teachers: list[uuid.UUID] | None, of_places: list[uuid.UUID] | None, bounds: Bounds
+) -> list[Part[Any]]:
+    """Return what is read about a school, None of whom or where meaning all; see :func:`facts_from`."""
+    within = bounds._asdict()
+    return [
         about_school.school(),
         about_school.teachers(),
         catalogue.locations(),
         catalogue.rooms_of_locations(of_places),
         hours.windows(of_teachers),
-        hours.overrides(of_teachers, **bounds),
-        hours.time_off(of_teachers, **bounds),
-        hours.closures(**bounds),
+        hours.overrides(of_teachers, **within),
+        hours.time_off(of_teachers, **within),
+        hours.closures(**within),
         hours.opening_hours(of_places),
-    )
+    ]
+
+
+@overload
+def facts_from(answers: Sequence[Any], bounds: Bounds) -> Facts | None: ...
+@overload
+def facts_from(answers: Sequence[Any], bounds: Bounds, instructors: Sequence[InstructorView]) -> Facts: ...
+def facts_from(
+    answers: Sequence[Any], bounds: Bounds, instructors: Sequence[InstructorView] | None = None
+) -> Facts | None:
+    """Put together what was read; None when somebody who teaches has no profile yet and none are named."""
+    schools, people, places, rooms, windows, overridden, away, closures, opening = answers
     school = about_school.school_view(schools)
-    # Somebody who began to teach just now has a profile to be made first.
-    instructors = about_school.teacher_views(people) or await tenants.list_instructors(session)
+    instructors = instructors or about_school.teacher_views(people)
+    if instructors is None:
+        return None
     rooms_of: defaultdict[uuid.UUID, list[RoomView]] = defaultdict(list)
     for room in rooms:
         rooms_of[room.location_id].append(room)
-    return _Facts(
+    return Facts(
         school_zone=school.time_zone,
         travel_minutes=school.default_travel_minutes,
         instructors={view.id: view for view in instructors},
         locations={place.id: place for place in places},
         hours=hours.weeks(windows),
         exceptions=hours.exceptions(overridden, away),
-        closed=hours.closed_days(closures, **bounds) if teachers else (),
+        closed=hours.closed_days(closures, **bounds._asdict()),
         opens=hours.open_weeks(opening),
         rooms=rooms_of,
     )

@@ -154,7 +154,8 @@ class Database:
     ) -> None:
         # Handed to every session, so that what is above this room (the queue,
         # for one) can be reached from a unit of work without being global.
-        self._info = info or {}
+        # What a process keeps of schools between requests belongs to the database it was read from.
+        self._info = {**(info or {}), "kept": {}}
         prepare = settings.database_prepare
         self._app = _engine(settings.database_url, name="coursecove app", pool_size=pool_size, prepare=prepare)
         self._platform = _engine(
@@ -288,6 +289,12 @@ def organization_of(session: AsyncSession) -> uuid.UUID:
         raise LookupError("this unit of work belongs to no organization")
     assert isinstance(organization_id, uuid.UUID)
     return organization_id
+
+
+def kept_beside(session: AsyncSession) -> dict[str, Any]:
+    """Return what a process keeps between units of work of this database, by the name of whose it is."""
+    kept: dict[str, Any] = session.info["kept"]
+    return kept
 
 
 async def discard(session: AsyncSession) -> None:

@@ -128,7 +128,8 @@ async def _read_alone(session: AsyncSession, wanted: str, values: dict[str, Any]
     values.update(settings)
     statement = f"with scope as materialized (select {entering}) select {wanted} from scope"  # noqa: S608 - no values
     engine = session.bind.sync_engine
-    _announce(engine, [statement], values)
+    # What is asked is of interest to whoever listens, not how it is sent.
+    _announce(engine, [f"select {wanted}"], values)
     return await greenlet_spawn(_read_from_pool, engine, statement, values)
 
 

@@ -71,11 +71,19 @@ class OpeningRow(Struct, frozen=True):
     ends_minute: int
 
 
-def windows(member_ids: list[uuid.UUID]) -> Part[list[WindowRow]]:
+_Ids = list[uuid.UUID] | None
+"""Of whom or what: None is everybody, or all of them."""
+
+
+def _of(column: str, name: str, ids: _Ids) -> str:
+    return "true" if ids is None else f"{column} = any(%({name})s)"
+
+
+def windows(member_ids: _Ids) -> Part[list[WindowRow]]:
     """The weekly hours of these members; see :func:`weeks`."""
     return rows(
-        "select member_id, weekday, starts_minute, ends_minute, location_id from weekly_hours "
-        "where member_id = any(%(hours_of)s) order by member_id, weekday, starts_minute",
+        "select member_id, weekday, starts_minute, ends_minute, location_id from weekly_hours "  # noqa: S608 - names of columns
+        f"where {_of('member_id', 'hours_of', member_ids)} order by member_id, weekday, starts_minute",
         WindowRow,
         hours_of=member_ids,
     )
@@ -91,15 +99,15 @@ def weeks(found: Iterable[WindowRow]) -> dict[uuid.UUID, list[WindowView]]:
     return of_members
 
 
-def overrides(member_ids: list[uuid.UUID], *, from_: datetime, until: datetime) -> Part[list[OverrideRow]]:
+def overrides(member_ids: _Ids, *, from_: datetime, until: datetime) -> Part[list[OverrideRow]]:
     """The overridden dates of these members around ``[from_, until)``; see :func:`exceptions`."""
     first, last = local_dates(from_, until)
     return rows(
-        "select date_overrides.member_id, date_overrides.on_date, starts_minute, ends_minute, location_id "
+        "select date_overrides.member_id, date_overrides.on_date, starts_minute, ends_minute, location_id "  # noqa: S608 - names of columns
         "from date_overrides left join date_override_windows differing "
         "on differing.organization_id = date_overrides.organization_id "
         "and differing.member_id = date_overrides.member_id and differing.on_date = date_overrides.on_date "
-        "where date_overrides.member_id = any(%(hours_of)s) "
+        f"where {_of('date_overrides.member_id', 'hours_of', member_ids)} "
         "and date_overrides.on_date between %(first_date)s and %(last_date)s "
         "order by date_overrides.member_id, date_overrides.on_date, starts_minute",
         OverrideRow,
@@ -109,11 +117,12 @@ def overrides(member_ids: list[uuid.UUID], *, from_: datetime, until: datetime) 
     )
 
 
-def time_off(member_ids: list[uuid.UUID], *, from_: datetime, until: datetime) -> Part[list[TimeOffRow]]:
+def time_off(member_ids: _Ids, *, from_: datetime, until: datetime) -> Part[list[TimeOffRow]]:
     """The time off of these members that meets ``[from_, until)``; see :func:`exceptions`."""
     return rows(
-        "select member_id, id, starts_at, ends_at, reason from time_off "
-        "where member_id = any(%(hours_of)s) and ends_at > %(reading_from)s and starts_at < %(reading_until)s "
+        "select member_id, id, starts_at, ends_at, reason from time_off "  # noqa: S608 - names of columns
+        f"where {_of('member_id', 'hours_of', member_ids)} "
+        "and ends_at > %(reading_from)s and starts_at < %(reading_until)s "
         "order by member_id, starts_at, id",
         TimeOffRow,
         hours_of=member_ids,
@@ -164,11 +173,12 @@ def closed_days(found: Iterable[ClosureRow], *, from_: datetime, until: datetime
     )
 
 
-def opening_hours(location_ids: list[uuid.UUID]) -> Part[list[OpeningRow]]:
+def opening_hours(location_ids: _Ids) -> Part[list[OpeningRow]]:
     """When these places are open; see :func:`open_weeks`."""
     return rows(
-        "select location_id, weekday, starts_minute, ends_minute from location_hours "
-        "where location_id = any(%(opening_hours_of)s) order by location_id, weekday, starts_minute",
+        "select location_id, weekday, starts_minute, ends_minute from location_hours "  # noqa: S608 - names of columns
+        f"where {_of('location_id', 'opening_hours_of', location_ids)} "
+        "order by location_id, weekday, starts_minute",
         OpeningRow,
         opening_hours_of=location_ids,
     )

@@ -58,6 +58,11 @@ def school_view(found: list[Any]) -> OrganizationView:
     return organization_view(found[0])
 
 
+def edition() -> Part[str | None]:
+    """The value that is another one after every change of what the school offers; None: not counted (yet)."""
+    return Part("select to_json(edition) from school_editions", str | None)
+
+
 def teachers(member_ids: Collection[uuid.UUID] | None = None) -> Part[list[TeacherRow]]:
     """Everybody who teaches, or those of ``member_ids``, by name; see :func:`teacher_views`."""
     if member_ids is None:
