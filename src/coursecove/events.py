@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import structlog
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -107,8 +108,45 @@ def track(
         data=data or {},
     )
     session.add(fact)
-    enqueue(session, dispatch, event_id=fact.id)
+    wake(session, fact.id)
     return fact
+
+
+#: The same as a part of the statement that makes the change: common table expressions, followed by the name
+#: of the one whose rows say that the change was made (db/together.py).  Values come from :func:`fact_of`.
+FACT_OF = """
+fact as (
+  insert into events (organization_id, id, action, actor_id, subject_type, subject_id, data)
+  select %(organization_id)s, %(fact_id)s, %(fact_action)s, %(fact_actor_id)s, %(fact_subject_type)s,
+         %(fact_subject_id)s,
+         cast(%(fact_data)s as jsonb)
+  from """
+
+
+def fact_of(
+    session: AsyncSession,
+    action: str,
+    *,
+    subject_type: str,
+    subject_id: uuid.UUID,
+    actor_id: uuid.UUID | None = None,
+    data: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the values of :data:`FACT_OF`; whoever has sent them calls :func:`wake`."""
+    return {
+        "organization_id": organization_of(session),
+        "fact_id": uuid.uuid4(),
+        "fact_action": action,
+        "fact_actor_id": actor_id,
+        "fact_subject_type": subject_type,
+        "fact_subject_id": subject_id,
+        "fact_data": msgspec.json.encode(data or {}).decode(),
+    }
+
+
+def wake(session: AsyncSession, fact_id: uuid.UUID) -> None:
+    """Wake the subscribers of a fact that was written with :data:`FACT_OF` after commit."""
+    enqueue(session, dispatch, event_id=fact_id)
 
 
 @periodic("events.sweep", every_seconds=5)

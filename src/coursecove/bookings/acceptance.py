@@ -8,6 +8,7 @@ refuses the overlap, and the caller tries the next room, then the next slot.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.appointments.schemas import AppointmentTypeView
-from coursecove.bookings.occupancy import Taken, taken_of
+from coursecove.bookings.occupancy import Clearing, Taken, taken_of
 from coursecove.bookings.timetable import (
     STAFF_HORIZON_DAYS,
     Question,
@@ -91,6 +92,8 @@ async def accept_start(
     scheduling: bool = False,
     people: int | None = None,
     session_id: uuid.UUID | None = None,
+    holding: Callable[[Timetable], Awaitable[None]] | None = None,
+    clearing: Clearing | None = None,
 ) -> Acceptance:
     """Judge a start by every rule, for one instructor or for everybody who teaches the type.
 
@@ -100,6 +103,9 @@ async def accept_start(
     then.  ``scheduling`` judges a new class instead, for ``people`` or as many as the
     type has seats.  ``travel_minutes`` counts at the student's place, the school's
     default when None.  An unknown instructor, location or room has no slots.
+
+    Who means to write locks what is counted (``holding``, once it is known who
+    teaches) and ends what has run out (``clearing``) before what is booked is read.
     """
     question = Question(
         type=type,
@@ -122,7 +128,9 @@ async def accept_start(
     until = starts_at + timedelta(seconds=1)
     # Everybody's rules, so that what staff pass is named.
     timetable = await timetable_of(session, replace(question, exempt=False), from_=starts_at, until=until)
-    taken = await taken_of(session, timetable, from_=starts_at, until=until)
+    if holding is not None:
+        await holding(timetable)
+    taken = await taken_of(session, timetable, from_=starts_at, until=until, clearing=clearing)
     passing = OVERRIDABLE if override else EXEMPT if exempt else frozenset[Reason]()
     judge = _seats if question.wants_a_seat else _free_hours
     answers = judge(timetable, taken, starts_at, passing=passing, now=now)

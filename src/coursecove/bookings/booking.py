@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.bookings.acceptance import Acceptance, accept_start
 from coursecove.bookings.availability import alternatives
 from coursecove.bookings.errors import ClassFull, SlotNotOffered, SlotTaken, broken
-from coursecove.bookings.expiry import around, let_go
+from coursecove.bookings.expiry import around, clearing
 from coursecove.bookings.requests import Request, checked, hold_what_is_counted
 from coursecove.bookings.schemas import BookingCreate, BookingView
 from coursecove.bookings.taking import student_busy, take
+from coursecove.bookings.timetable import Timetable
 from coursecove.bookings.views import find_view
 from coursecove.errors import CourseCoveError
 from coursecove.scheduling.rules import OVERRIDABLE, Reason
@@ -47,8 +48,10 @@ async def book(session: AsyncSession, data: BookingCreate, *, by: Member) -> Boo
 
 async def have(session: AsyncSession, request: Request) -> uuid.UUID:
     """Write what was asked for; return the booking's id, or raise why it cannot be had."""
-    await hold_what_is_counted(session, request)
-    await let_go(session, around(request.starts_at, request.duration_minutes))
+
+    async def hold(timetable: Timetable) -> None:
+        await hold_what_is_counted(session, request, people=timetable.instructors)
+
     acceptance = await accept_start(
         session,
         request.type,
@@ -62,6 +65,8 @@ async def have(session: AsyncSession, request: Request) -> uuid.UUID:
         exempt=request.exempt,
         override=request.override,
         session_id=request.session_id,
+        holding=hold,
+        clearing=clearing(around(request.starts_at, request.duration_minutes)),
     )
     for slot in acceptance.slots:
         booking_id = await take(session, request, slot)

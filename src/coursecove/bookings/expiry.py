@@ -18,24 +18,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.bookings.cancellation import give_back
+from coursecove.bookings.occupancy import Clearing, Stale
 from coursecove.bookings.rows import lock_expired_holds, lock_sessions
 from coursecove.bookings.seats import end_list, give_seat_back, track_entry
 from coursecove.bookings.sight import as_the_school
 from coursecove.bookings.timetable import LONGEST_BUFFER
 from coursecove.db.session import SYSTEM
+from coursecove.db.together import read, tuples
 from coursecove.jobs import job
 from coursecove.periodic import periodic
 from coursecove.resources import Resources
 
 Window = tuple[datetime, datetime]
 
-_STALE = text("""
+_STALE = """
 select id from sessions
 where held_until <= statement_timestamp() and cancelled_at is null
-  and exists (select from unnest(cast(:from_ as timestamptz[]), cast(:until as timestamptz[])) wanted (f, u)
+  and exists (select from unnest(%(stale_from)s::timestamptz[], %(stale_until)s::timestamptz[]) wanted (f, u)
               where blocked_from < u and blocked_until > f)
-order by id
-""")
+"""
 _STALE_ONES = text("""
 select id from sessions
 where id = any(:session_ids) and held_until <= statement_timestamp() and cancelled_at is null
@@ -81,10 +82,15 @@ def around(starts_at: datetime, duration_minutes: int) -> list[Window]:
 
 async def let_go(session: AsyncSession, windows: Collection[Window]) -> None:
     """End whatever has run out in these spans of time; call it before the first row is written."""
-    values = {"from_": [start for start, _ in windows], "until": [end for _, end in windows]}
-    stale = list(await session.scalars(_STALE, values))
+    [stale] = await read(session, clearing(windows).stale)
     if stale:
-        await _end(session, stale)
+        await _end(session, sorted(row.session_id for row in stale))
+
+
+def clearing(windows: Collection[Window]) -> Clearing:
+    """Return the same as something that whoever reads what is booked there does on the way."""
+    spans = {"stale_from": [start for start, _ in windows], "stale_until": [end for _, end in windows]}
+    return Clearing(tuples(_STALE, Stale, **spans), _end)
 
 
 async def let_go_of(session: AsyncSession, session_ids: Collection[uuid.UUID]) -> None:

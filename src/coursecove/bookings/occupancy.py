@@ -1,21 +1,22 @@
 """What is booked, read for the slot engine: blocked time, seats, and the student's own lessons.
 
-One round trip, however many instructors and types are asked about, and one more for the student's own lessons.
+One round trip, however many instructors and types are asked about; one more for the lessons
+of an instructor's student.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.bookings.sight import as_the_school, seeing_everything
+from coursecove.bookings.sight import as_the_school, seeing_everything, sees_enough
 from coursecove.bookings.timetable import LONGEST_BUFFER, LONGEST_LESSON, Timetable
 from coursecove.db.together import Part, read, tuples
 from coursecove.scheduling.intervals import Interval
@@ -33,6 +34,20 @@ class Taken:
 
     booked: Booked = field(default_factory=Booked)
     classes: list[Seats] = field(default_factory=list)
+
+
+class Stale(NamedTuple):
+    """A session in which a hold or an offer has run out."""
+
+    session_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """How to find what has run out where somebody wants to book, and how to end it first."""
+
+    stale: Part[list[Stale]]
+    end: Callable[[AsyncSession, list[uuid.UUID]], Awaitable[None]]
 
 
 # Bounds on both sides of a btree.  `during && …` would be the natural question,
@@ -102,6 +117,7 @@ class _OwnLesson(NamedTuple):
 
 
 _NOTHING: Part[None] = Part("select null", None)
+_NO_LESSONS: Part[list[_OwnLesson]] = Part("select '[]'", list[_OwnLesson])
 _NO_CLASSES: Part[list[_Class]] = Part("select '[]'", list[_Class])
 
 # Seats that count as taken, although what they are kept for has run out and nobody waits for them.
@@ -121,9 +137,24 @@ select session_id, sum(seats) from (
 """)
 
 
-async def taken_of(session: AsyncSession, timetable: Timetable, *, from_: datetime, until: datetime) -> Taken:
-    """Return what is booked for one timetable; see :func:`taken_of_many`."""
-    return (await taken_of_many(session, [timetable], from_=from_, until=until))[0]
+async def taken_of(
+    session: AsyncSession,
+    timetable: Timetable,
+    *,
+    from_: datetime,
+    until: datetime,
+    clearing: Clearing | None = None,
+) -> Taken:
+    """Return what is booked for one timetable; see :func:`taken_of_many`.
+
+    With ``clearing``, what has run out there is ended first.
+    """
+    beside: Part[Any] = clearing.stale if clearing else _NOTHING
+    [taken], stale = await taken_beside(session, [timetable], beside, from_=from_, until=until)
+    if clearing and stale:
+        await clearing.end(session, sorted(row.session_id for row in stale))
+        return await taken_of(session, timetable, from_=from_, until=until)
+    return taken
 
 
 async def taken_of_many(
@@ -156,7 +187,12 @@ async def taken_beside(
     teachers = {schedule.instructor_id for timetable in timetables for schedule in timetable.schedules}
     room_ids = set[uuid.UUID]().union(*(timetable.room_ids for timetable in timetables))
     seats_of = {t.question.type.id: t for t in timetables if t.question.wants_a_seat}
-    sessions, of_classes, read_beside = await read(
+    own = _NO_LESSONS
+    if question.student_id is not None:
+        own = tuples(_STUDENTS, _OwnLesson, student_id=question.student_id, **bounds)
+    # In the same look, unless it takes other eyes.
+    together = sees_enough(session)
+    sessions, of_classes, lessons, read_beside = await read(
         session,
         tuples(
             _SESSIONS_AND_ROOMS if room_ids else _SESSIONS,
@@ -168,19 +204,19 @@ async def taken_beside(
         tuples(_CLASSES, _Class, type_ids=list(seats_of), classes_from=from_, classes_until=until)
         if seats_of
         else _NO_CLASSES,
+        own if together else _NO_LESSONS,
         beside,
     )
+    if not together and question.student_id is not None:
+        async with seeing_everything(session):
+            [lessons] = await read(session, own)
     instructors, rooms, starts, of_type = _by_resource(sessions, teachers, room_ids)
     classes = _by_type(of_classes, seats_of, await _given_up(session, of_classes))
     student: list[Interval] = []
     of_student: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
-    if question.student_id is not None:
-        own = tuples(_STUDENTS, _OwnLesson, student_id=question.student_id, **bounds)
-        async with seeing_everything(session):
-            [lessons] = await read(session, own)
-        for start, end, type_id in lessons:
-            student.append((start, end))
-            of_student[type_id].append(start)
+    for start, end, type_id in lessons:
+        student.append((start, end))
+        of_student[type_id].append(start)
     return [
         Taken(
             Booked(

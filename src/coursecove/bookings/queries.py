@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Select, and_, exists, func, or_, select, true
+from sqlalchemy import Select, Text, Uuid, and_, bindparam, exists, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from coursecove.appointments.models import AppointmentType, Location, Room
 from coursecove.bookings.models import Booking, LessonNote, TeachingSession
+from coursecove.db.together import Part, rows, selected
 from coursecove.tenants.models import InstructorProfile, Member
 
 Order = Literal["starts_at", "-starts_at"]
@@ -220,6 +222,40 @@ def visible_to(viewer: Member) -> Any:
     if viewer.role == "instructor":
         return or_(TeachingSession.instructor_id == viewer.id, own, Booking.booked_by_id == viewer.id)
     return own
+
+
+class _Viewer(NamedTuple):
+    """Whoever looks, as a value that comes later."""
+
+    id: Any
+    role: str
+
+
+@cache
+def _one(role: str, by: Literal["id", "reference"]) -> tuple[Any, Any]:
+    viewer: Any = _Viewer(bindparam("viewer_id", type_=Uuid()), role)
+    wanted = Booking.id == bindparam("booking_id", type_=Uuid())
+    if by == "reference":
+        wanted = Booking.reference == bindparam("reference", type_=Text())
+    notes = written().where(LessonNote.booking_id == select(Booking.id).where(wanted).scalar_subquery())
+    if role == "student":
+        notes = notes.where(LessonNote.shared_at.is_not(None))
+    return selected(booked().where(visible_to(viewer), wanted)), selected(notes)
+
+
+def one_booking(
+    viewer: Member, *, booking_id: uuid.UUID | None = None, reference: str | None = None
+) -> tuple[Part[list[Any]], Part[list[Any]]]:
+    """Return the parts that read one booking ``viewer`` may see, and its notes as they may read them.
+
+    What :func:`booked` and :func:`written` say, put into words once per process: building and taking apart a
+    statement of forty columns took longer than reading it.
+    """
+    of_booking, of_notes = _one(viewer.role, "reference" if booking_id is None else "id")
+    values = {"viewer_id": viewer.id, "booking_id": booking_id, "reference": reference}
+    return tuple(  # type: ignore[return-value] # of two
+        rows(statement, shape, **constant, **values) for statement, constant, shape in (of_booking, of_notes)
+    )
 
 
 def taken_by(member: Member) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from coursecove.errors import Forbidden, Invalid, NotFound
 from coursecove.i18n import _
 from coursecove.tenants import service as tenants
 from coursecove.tenants.models import Member
+from coursecove.tenants.schemas import InstructorView
 from coursecove.text import one_line
 
 _IS_CLASS = text("""
@@ -193,10 +195,13 @@ async def check_session(
         raise Invalid(fields={"session_id": message})
 
 
-async def hold_what_is_counted(session: AsyncSession, request: Request) -> None:
+async def hold_what_is_counted(
+    session: AsyncSession, request: Request, *, people: Mapping[uuid.UUID, InstructorView] | None = None
+) -> None:
     """Lock whoever has a limit on their lessons, so that what is counted next is still true at commit.
 
-    Whoever holds times is counted too: nobody holds a whole day.
+    ``people`` are those who teach, when they have been read.  Whoever holds times
+    is counted too: nobody holds a whole day.
     """
     type_ = request.type
     candidates = {request.instructor_id} if request.instructor_id else set(type_.instructor_ids)
@@ -204,8 +209,13 @@ async def hold_what_is_counted(session: AsyncSession, request: Request) -> None:
     if type_.day_limit or type_.week_limit:
         counted |= candidates
     elif candidates:
-        people = await tenants.instructors_by_id(session, candidates)
-        counted |= {person.id for person in people.values() if person.day_limit or person.week_limit}
+        if people is None:
+            people = await tenants.instructors_by_id(session, candidates)
+        counted |= {
+            person.id
+            for person in people.values()
+            if person.id in candidates and (person.day_limit or person.week_limit)
+        }
     if type_.student_day_limit or type_.student_week_limit:
         counted.add(request.student_id)
     if request.hold_minutes is not None:

@@ -24,52 +24,55 @@ from coursecove.bookings.seats import leave_list
 from coursecove.bookings.sight import seeing_everything
 from coursecove.bookings.timetable import LONGEST_LESSON
 from coursecove.db.session import organization_of
-from coursecove.events import track
+from coursecove.db.together import send
+from coursecove.events import FACT_OF, fact_of, wake
 from coursecove.i18n import _
 from coursecove.scheduling.rules import Slot
 
 _REFERENCE_ATTEMPTS = 5
 
-_SEATED = """
+_SEATED = f"""
 seated as (
   insert into bookings (organization_id, id, reference, session_id, instructor_id, student_id, booked_by_id,
                         starts_at, ends_at, confirmed_at, held_until, approve_by, cancellation_notice_minutes,
                         reschedule_notice_minutes, most_reschedules, note, answers, address, postcode,
                         travel_minutes, price_cents, currency, rules_overridden, overridden_rules)
-  select organization_id, :booking_id, :reference, id, instructor_id, :student_id, :booked_by_id,
-         :starts_at, :ends_at,
-         case when cast(:approve_by as timestamptz) is null and cast(:hold_minutes as integer) is null
+  select organization_id, %(booking_id)s, %(reference)s, id, instructor_id, %(student_id)s, %(booked_by_id)s,
+         %(starts_at)s, %(ends_at)s,
+         case when cast(%(approve_by)s as timestamptz) is null and cast(%(hold_minutes)s as integer) is null
               then now() end,
-         statement_timestamp() + make_interval(mins => :hold_minutes), :approve_by,
-         :cancellation_notice_minutes, :reschedule_notice_minutes, :most_reschedules, :note,
-         cast(:answers as jsonb), :address, :postcode,
-         :travel_minutes, :price_cents, :currency, :rules_overridden, cast(:overridden_rules as text[])
+         statement_timestamp() + make_interval(mins => %(hold_minutes)s), %(approve_by)s,
+         %(cancellation_notice_minutes)s, %(reschedule_notice_minutes)s, %(most_reschedules)s, %(note)s,
+         cast(%(answers)s as jsonb), %(address)s, %(postcode)s,
+         %(travel_minutes)s, %(price_cents)s, %(currency)s, %(rules_overridden)s,
+         cast(%(overridden_rules)s as text[])
   from taught
   on conflict do nothing returning id
+), {FACT_OF} seated
 )
 select (select id from taught), (select id from seated)
-"""
-# One round trip for both rows.  A lost session leaves nothing to seat; a session
+"""  # noqa: S608 - of constants
+# One round trip for session, booking and what happened.  A lost session leaves nothing to seat; a session
 # without a seat comes back as (id, null).
 _NEW_SESSION = """
 with taught as (
   insert into sessions (organization_id, id, appointment_type_id, instructor_id, location_id, room_id,
                         starts_at, ends_at, blocked_from, blocked_until, held_until)
-  values (:organization_id, :session_id, :appointment_type_id, :instructor_id, :location_id, :room_id,
-          :starts_at, :ends_at, :blocked_from, :blocked_until,
-          statement_timestamp() + make_interval(mins => :hold_minutes))
+  values (%(organization_id)s, %(session_id)s, %(appointment_type_id)s, %(instructor_id)s, %(location_id)s,
+          %(room_id)s, %(starts_at)s, %(ends_at)s, %(blocked_from)s, %(blocked_until)s,
+          statement_timestamp() + make_interval(mins => %(hold_minutes)s))
   on conflict do nothing returning organization_id, id, instructor_id
 ), """
 # The row lock decides: whoever waits counts again what the first one left.
 _ONE_SEAT = """
 with taught as (
   update sessions set seats_taken = seats_taken + 1,
-    held_until = least(held_until, statement_timestamp() + make_interval(mins => :hold_minutes))
-  where id = :session_id and cancelled_at is null and seats_taken < capacity
+    held_until = least(held_until, statement_timestamp() + make_interval(mins => %(hold_minutes)s))
+  where id = %(session_id)s and cancelled_at is null and seats_taken < capacity
   returning organization_id, id, instructor_id
 ), """
-_TAKE = text("".join([_NEW_SESSION, _SEATED]))
-_TAKE_SEAT = text("".join([_ONE_SEAT, _SEATED]))
+_TAKE = "".join([_NEW_SESSION, _SEATED])
+_TAKE_SEAT = "".join([_ONE_SEAT, _SEATED])
 _STUDENT_OVERLAPS = text("""
 select exists (select from bookings where student_id = :student_id and starts_at < :ends_at
                and starts_at >= :earliest and ends_at > :starts_at and cancelled_at is null)
@@ -98,7 +101,7 @@ async def take(session: AsyncSession, request: Request, slot: Slot) -> uuid.UUID
             return None
         booking_id = await _seat(session, request, slot, _TAKE, room_id=room_id)
         if booking_id is not None:
-            return booking_id
+            return uuid.UUID(str(booking_id))
     return None
 
 
@@ -115,16 +118,17 @@ async def instructor_is_busy(session: AsyncSession, slot: Slot) -> bool:
 
 
 async def _seat(
-    session: AsyncSession, request: Request, slot: Slot, statement: Any, *, room_id: uuid.UUID | None
+    session: AsyncSession, request: Request, slot: Slot, statement: str, *, room_id: uuid.UUID | None
 ) -> uuid.UUID | None:
     # A caught failure may still commit: whatever is raised below leaves no blocked time behind.
     for _attempt in range(_REFERENCE_ATTEMPTS):
         values = _values(session, request, slot, room_id=room_id)
-        session_id, booking_id = (await session.execute(statement, values)).one()
+        values |= _fact(session, request, values, in_class=statement is _TAKE_SEAT)
+        [[(session_id, booking_id)]] = await send(session, [statement], values)
         if session_id is None:
             return None
         if booking_id is not None:
-            _track(session, request, values, in_class=statement is _TAKE_SEAT)
+            wake(session, values["fact_id"])
             if slot.session_id is not None:
                 await leave_list(session, slot.session_id, request.student_id)
             return uuid.UUID(str(booking_id))
@@ -193,12 +197,12 @@ def _values(
     }
 
 
-def _track(session: AsyncSession, request: Request, values: dict[str, Any], *, in_class: bool) -> None:
+def _fact(session: AsyncSession, request: Request, values: dict[str, Any], *, in_class: bool) -> dict[str, Any]:
     if request.hold_minutes is not None:
         action = "hold.placed"
     else:
         action = "booking.requested" if values["approve_by"] else "booking.confirmed"
-    track(
+    return fact_of(
         session,
         action,
         subject_type="booking",

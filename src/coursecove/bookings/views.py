@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
@@ -23,6 +23,7 @@ from coursecove.bookings.schemas import (
     SeatView,
     TypeSummary,
 )
+from coursecove.db.together import read
 from coursecove.errors import NotFound
 from coursecove.i18n import _
 from coursecove.tenants.models import Member
@@ -61,15 +62,15 @@ async def find_view(
     session: AsyncSession, *, booking_id: uuid.UUID | None = None, reference: str | None = None, viewer: Member
 ) -> BookingView:
     """Return a booking by id or reference; NotFound alike when it is missing and when it is another's."""
-    statement: Select[Any] = queries.booked().where(queries.visible_to(viewer))
-    if booking_id is not None:
-        statement = statement.where(Booking.id == booking_id)
-    else:
-        statement = statement.where(Booking.reference == reference)
-    row = (await session.execute(statement)).one_or_none()
-    if row is None:
+    of_booking, of_notes = queries.one_booking(viewer, booking_id=booking_id, reference=reference)
+    found, notes = await read(session, of_booking, of_notes)
+    if not found:
         raise NotFound(_("There is no such lesson."))
-    return (await booking_views(session, [row], viewer))[0]
+    [row] = found
+    seats = None
+    if _has_seats_to_show(row, viewer):
+        seats = (await seats_of(session, {row.session_id})).get(row.session_id, [])
+    return booking_view(row, viewer, notes=[_note_view(note, viewer) for note in notes], seats=seats)
 
 
 async def booking_views(session: AsyncSession, rows: Collection[Row[Any]], viewer: Member) -> list[BookingView]:
@@ -77,9 +78,7 @@ async def booking_views(session: AsyncSession, rows: Collection[Row[Any]], viewe
     if not rows:
         return []
     notes = await notes_of(session, [row.id for row in rows], viewer=viewer)
-    classes = {
-        row.session_id for row in rows if row.type_kind == "class" and is_staff_of(viewer, row.instructor_id)
-    }
+    classes = {row.session_id for row in rows if _has_seats_to_show(row, viewer)}
     seats = await seats_of(session, classes) if classes else {}
     return [
         booking_view(
@@ -90,6 +89,10 @@ async def booking_views(session: AsyncSession, rows: Collection[Row[Any]], viewe
         )
         for row in rows
     ]
+
+
+def _has_seats_to_show(row: Row[Any], viewer: Member) -> bool:
+    return row.type_kind == "class" and is_staff_of(viewer, row.instructor_id)
 
 
 def booking_view(
@@ -186,21 +189,21 @@ async def notes_of(
         statement = statement.where(LessonNote.shared_at.is_not(None))
     found: dict[uuid.UUID, list[NoteView]] = {}
     for row in await session.execute(statement):
-        found.setdefault(row.booking_id, []).append(
-            NoteView(
-                id=row.id,
-                booking_id=row.booking_id,
-                author=PersonSummary(
-                    row.author_id, row.author_name or _("Unnamed person"), row.author_image_url
-                ),
-                body=row.body,
-                shared=row.shared_at is not None,
-                created_at=row.created_at,
-                updated_at=row.updated_at,
-                can_change=viewer.role == "admin" or viewer.id == row.author_id,
-            )
-        )
+        found.setdefault(row.booking_id, []).append(_note_view(row, viewer))
     return found
+
+
+def _note_view(row: Row[Any], viewer: Member) -> NoteView:
+    return NoteView(
+        id=row.id,
+        booking_id=row.booking_id,
+        author=PersonSummary(row.author_id, row.author_name or _("Unnamed person"), row.author_image_url),
+        body=row.body,
+        shared=row.shared_at is not None,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        can_change=viewer.role == "admin" or viewer.id == row.author_id,
+    )
 
 
 async def seats_of(

@@ -20,7 +20,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, overload
 import msgspec
 import psycopg
 from msgspec import Struct, defstruct
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Select
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import await_only, greenlet_spawn
@@ -34,6 +35,7 @@ B = TypeVar("B")
 C = TypeVar("C")
 
 Rows = list[tuple[Any, ...]]
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,26 @@ def row_of(model: type[Any], *names: str, base: type[Struct] = Struct) -> type[A
         if not names or column.key in names
     ]
     return defstruct(f"{model.__name__}Row", fields, bases=(base,), kw_only=True)
+
+
+def selected(statement: Select[Any]) -> tuple[str, dict[str, Any], type[Any]]:
+    """Return a select as text for :func:`rows`, with the values it holds itself and the shape of its rows.
+
+    Work for once, not for every read: what differs between reads is a ``bindparam`` without a value.
+    """
+    compiled = statement.compile(dialect=_DIALECT)
+    values = {name: value for name, value in compiled.params.items() if value is not None}
+    fields = [(str(column.key), _type_of(column)) for column in statement.selected_columns]
+    return str(compiled), values, defstruct("SelectedRow", fields, kw_only=True)
+
+
+def _type_of(column: Any) -> Any:
+    try:
+        found = column.type.python_type
+    except NotImplementedError:
+        return Any
+    # Of JSON nothing is known, and an outer join may leave everything out.
+    return Any if found is dict else found | None
 
 
 def tuples(statement: str, shape: type[N], **values: Any) -> Part[list[N]]:
