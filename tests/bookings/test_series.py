@@ -307,6 +307,36 @@ def test_all_of_them_move_or_none_and_each_that_cannot_is_named(desk: Desk, seri
     clean_up(desk, series)
 
 
+def test_a_series_moves_to_another_place_when_that_is_said(desk: Desk) -> None:
+    """Fridays are hours anywhere.  Seen to fail: the page named the new place, and each stayed where it was."""
+    name, places = "At either place", desk.school.locations
+    if name not in desk.school.types:
+        desk.add_type(name, [IDA], horizon_days=365)
+    hall, studio = places["Kreuzberg Hall"], places["Studio Linden"]
+    series = book(desk, LEO, wanted(desk, berlin(7, 11), times=3, name=name, location_id=hall))
+    second = series.lessons[1]
+    moved = move(
+        desk, LEO, series, second, "following", second.starts_at + timedelta(hours=1), location_id=studio
+    )
+    assert {lesson.location.name for lesson in moved.series.lessons if lesson.location} == {"Studio Linden"}
+    assert moved.series.location is not None
+    assert moved.series.location.id == studio
+    assert {lesson.location.id for lesson in live(look(desk, LEO, series)) if lesson.location} == {hall}
+    # The same time at another place is a move, too.
+    back = move(desk, LEO, moved.series, second, "all", second.starts_at + timedelta(hours=1), location_id=hall)
+    assert {lesson.location.id for lesson in back.series.lessons if lesson.location} == {hall}
+    with pytest.raises(Invalid) as refused:
+        move(desk, LEO, back.series, second, "all", second.starts_at, location_id=uuid.uuid4())
+    assert list(refused.value.fields) == ["location_id"]
+
+
+def test_a_series_ends_with_its_last_lesson_and_not_with_a_date_that_was_left_out(desk: Desk) -> None:
+    """Seen to fail: two lessons "until" a date on which the school is closed."""
+    skip = [date(2031, 3, 7), date(2031, 3, 28)]
+    series = book(desk, LEO, wanted(desk, berlin(7, 13), times=4, name="Either of two", skip=skip))
+    assert (series.first_on, series.last_on) == (date(2031, 3, 14), date(2031, 3, 21))
+
+
 def test_a_moved_series_keeps_the_wall_clock_too(desk: Desk) -> None:
     """Moved in winter time, the lessons after the change are at the same time on the wall."""
     made = book(desk, PRIYA, wanted(desk, berlin(17, 9), times=4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -112,3 +114,26 @@ def test_a_single_request_is_asked_about_alone(client: ClientFor, slug: str) -> 
     assert "Confirm it" in text_of(page)
     assert buttons(page, "scope") == []
     assert "Which requests?" not in text_of(ida.get(f"/teach/lessons/{reference}/decline?scope=all"))
+
+
+def test_what_the_school_wants_to_know_is_asked_before_the_dates_are_looked_at(
+    client: ClientFor, slug: str
+) -> None:
+    """Seen to fail: it was said when everything was decided, and the way back had forgotten the weeks."""
+    clara = client("musicschool", CLARA)
+    types = clara.get("/api/v1/appointment-types").json()["items"]
+    [type_] = [one for one in types if one["slug"] == slug]
+    question = {"label": "Which piece?", "kind": "short_text", "required": True}
+    asked = clara.post(f"/api/v1/appointment-types/{type_['id']}/questions", json=question)
+    assert asked.status_code == 201, asked.text
+    mia = client("musicschool", MIA, cookie=True)
+    confirm = mia.get(times_of(mia.get(f"/book/{slug}?day={a_later_day(weekday=4, weeks=4)}"))[0])
+    # The time is held by then; the refusal takes back that it was let go of.
+    held = mia.post(f"/book/{slug}/hold", data=hidden_fields(confirm), headers={"HX-Request": "true"})
+    assert "Held for you until" in text_of(held)
+    refused = mia.post(f"/book/{slug}/series", data={**hidden_fields(confirm), "repeat": "2", "times": "5"})
+    assert refused.status_code == 422
+    assert "Which piece? Please answer this." in text_of(refused)
+    assert re.search(r"<details[^>]* open>", refused.text)
+    assert re.search(r'name="times"[^>]*value="5"', refused.text)
+    clara.post(f"/api/v1/questions/{asked.json()['id']}/archival")

@@ -67,16 +67,19 @@ where id = :series_id and ended_at is null
 """)
 
 
-async def preview_series(session: AsyncSession, data: SeriesCreate, *, by: Member) -> SeriesPreview:
+async def preview_series(
+    session: AsyncSession, data: SeriesCreate, *, by: Member, complete: bool = False
+) -> SeriesPreview:
     """Say of every date whether the lesson can be then, or why not and what is free near it; write nothing.
 
     Without an instructor it is whoever can give most of the lessons, and of
     several whoever has taught least; all lessons are with the same one.
     Students are bound by notice and horizon on every date, staff who book for a
-    student are not.  Raises what :func:`~.booking.book` raises for everything
+    student are not.  What the school wants to know may be said later, unless it
+    is to be ``complete``.  Raises what :func:`~.booking.book` raises for everything
     but time.
     """
-    request, plan = await _planned(session, data, by=by)
+    request, plan = await _planned(session, data, by=by, complete=complete)
     return _preview(plan, exempt=request.exempt)
 
 
@@ -87,7 +90,7 @@ async def book_series(session: AsyncSession, data: SeriesCreate, *, by: Member) 
     ``instead``.  Raises :class:`SeriesConflict` with the preview when a date
     cannot be had, and what :func:`preview_series` raises.
     """
-    request, plan = await _planned(session, data, by=by, locked=True)
+    request, plan = await _planned(session, data, by=by, locked=True, complete=True)
     if plan.conflicts or plan.instructor_id is None:
         raise SeriesConflict(_preview(plan, exempt=request.exempt))
     if len(plan.wanted) < 2:
@@ -158,7 +161,7 @@ async def end_if_over(session: AsyncSession, series_id: uuid.UUID) -> None:
 
 
 async def _planned(
-    session: AsyncSession, data: SeriesCreate, *, by: Member, locked: bool = False
+    session: AsyncSession, data: SeriesCreate, *, by: Member, complete: bool, locked: bool = False
 ) -> tuple[Request, Plan]:
     wanted = BookingCreate(
         appointment_type_id=data.appointment_type_id,
@@ -174,8 +177,7 @@ async def _planned(
         override_rules=data.override_rules,
         link_key=data.link_key,
     )
-    # What the school wants to know is asked when it is booked.
-    request = await checked(session, wanted, by=by, complete=locked)
+    request = await checked(session, wanted, by=by, complete=complete)
     instead = {one.on: checked_instant(one.starts_at) for one in data.instead}
     if len(instead) < len(data.instead) or set(data.skip) & set(instead):
         raise Invalid(fields={"instead": _("Decide about each date once.")})
@@ -261,8 +263,9 @@ def _values(
         "starts_minute": minute,
         "duration_minutes": request.duration_minutes,
         "every_weeks": data.every_weeks,
-        "first_on": plan.dates[0].on,
-        "last_on": plan.dates[-1].on,
+        # Dates that were left out at an end are none of the series.
+        "first_on": plan.wanted[0].on,
+        "last_on": plan.wanted[-1].on,
         "created_by_id": request.by.id,
     }
 

@@ -24,7 +24,7 @@ from coursecove.bookings.errors import SeriesConflict, StudentBusy, TooLateToMov
 from coursecove.bookings.expiry import around, let_go
 from coursecove.bookings.locks import lock_resources
 from coursecove.bookings.occupancy import taken_of
-from coursecove.bookings.requests import Request, checked_instant
+from coursecove.bookings.requests import Request, check_place, checked_instant
 from coursecove.bookings.rows import lock_bookings, lock_sessions
 from coursecove.bookings.schemas import BookingView
 from coursecove.bookings.series import get_series
@@ -46,7 +46,8 @@ from coursecove.scheduling.rules import EXEMPT, OVERRIDABLE, Reason, Refusal, Sl
 from coursecove.tenants.models import Member
 
 _RETIME = text("""
-update series set weekday = :weekday, starts_minute = :minute, last_on = greatest(first_on, :last_on)
+update series set weekday = :weekday, starts_minute = :minute, last_on = greatest(first_on, :last_on),
+                  location_id = coalesce(cast(:location_id as uuid), location_id)
 where id = :series_id
 """)
 _SHORTEN = text("""
@@ -55,7 +56,8 @@ update series set last_on = greatest(first_on, :last_on) where id = :series_id
 _SPLIT = text("""
 insert into series (organization_id, id, appointment_type_id, student_id, instructor_id, location_id, time_zone,
                     weekday, starts_minute, duration_minutes, every_weeks, first_on, last_on, created_by_id)
-select organization_id, :new_id, appointment_type_id, student_id, instructor_id, location_id, time_zone,
+select organization_id, :new_id, appointment_type_id, student_id, instructor_id,
+       coalesce(cast(:location_id as uuid), location_id), time_zone,
        :weekday, :minute, duration_minutes, every_weeks, :first_on, :last_on, :by_id
 from series where id = :series_id
 """)
@@ -155,6 +157,13 @@ class _Plan:
     going: list[_Going]
     by: Member
     override: bool
+    # Where all of them go; None: each stays at its place.
+    location_id: uuid.UUID | None = None
+
+    def place_of(self, one: _Going) -> uuid.UUID | None:
+        """Where a lesson goes; a seat goes where the class is."""
+        here = one.view.location.id if one.view.location else None
+        return here if self.type.kind == "class" else self.location_id or here
 
 
 async def _planned(
@@ -184,8 +193,9 @@ async def _planned(
         going.append(_Going(view, view.series_on, to_on, to, skipped=view.series_on in data.skip))
     if not set(data.skip) <= {one.on for one in going}:
         raise Invalid(fields={"skip": _("Name dates of this series.")})
+    await check_place(session, type_, location_id=data.location_id, room_id=None)
     later = starts_at > anchor.starts_at
-    plan = _Plan(series, type_, minute, later, going, by, data.override_rules)
+    plan = _Plan(series, type_, minute, later, going, by, data.override_rules, data.location_id)
     if locked:
         await _lock_people(session, plan)
     return replace(plan, going=await _judged(session, plan, staff=staff))
@@ -207,13 +217,14 @@ async def _judged(session: AsyncSession, plan: _Plan, *, staff: bool) -> list[_G
             judged.append(one)
             continue
         try:
-            if one.to == one.view.starts_at:
+            here = one.view.location.id if one.view.location else None
+            if one.to == one.view.starts_at and plan.place_of(one) == here:
                 raise TooLateToMove(_("The lesson is at this time already."))
             moving.check_may_move(one.view, now, staff=staff)
         except CourseCoveError as refused:
             judged.append(_refused(one, refused.code, refused.detail or _(refused.title)))
             continue
-        place = one.view.location.id if one.view.location else None
+        place = plan.place_of(one)
         answer = judges[one.view.instructor.id].at(one.to, one.view.instructor.id, place)
         if isinstance(answer, Refusal):
             reason = told(answer, exempt=staff)
@@ -259,7 +270,7 @@ async def _lock_people(session: AsyncSession, plan: _Plan) -> None:
     if plan.type.kind == "class":
         members |= set(plan.type.instructor_ids)
     elif plan.type.location_mode == "in_person":
-        places = [one.view.location.id for one in plan.going if one.view.location]
+        places = {place for one in plan.going if (place := plan.place_of(one)) is not None}
         rooms |= {room.id for room in await appointments.list_rooms(session, location_ids=places)}
     await lock_resources(session, members=members, rooms=rooms)
 
@@ -291,7 +302,7 @@ async def _move_one(session: AsyncSession, one: _Going, plan: _Plan, *, trail: M
         duration_minutes=view.duration_minutes,
         session_id=one.slot.session_id,
         instructor_id=view.instructor.id,
-        location_id=view.location.id if view.location else None,
+        location_id=plan.place_of(one),
         room_id=None,
         exempt=staff,
         override=plan.override,
@@ -328,6 +339,7 @@ async def _write_series(
         "weekday": dates[0].isoweekday(),
         "minute": plan.minute,
         "last_on": max(dates),
+        "location_id": plan.location_id,
     }
     joined = series.id
     if scope == "following" and left:

@@ -122,12 +122,14 @@ class SeriesMove(Struct, forbid_unknown_fields=True, kw_only=True):
 
     ``starts_at`` is the new time of ``booking_id``; with ``following`` and
     ``all`` the others shift by as many days, to the same time on the wall clock.
-    ``skip`` names the dates that stay where they are.
+    ``skip`` names the dates that stay where they are.  ``location_id`` takes all of
+    them to another place; without it each stays at its own.
     """
 
     booking_id: uuid.UUID
     scope: Scope
     starts_at: Instant
+    location_id: uuid.UUID | None = None
     skip: Dates = []
     override_rules: bool = False
 

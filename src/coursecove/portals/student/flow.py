@@ -36,6 +36,8 @@ from coursecove.tenants.guards import identity_of
 from coursecove.tenants.models import Member
 
 AnyRequest = Request[Any, Any, Any]
+#: Among what was typed: several lessons were wanted, not one.
+REPEATING = "repeating"
 _STEPS = ("lesson", "postcode", "time", "confirm")
 # What is typed on the way to a lesson and is wrong there, told where it was typed.
 _OTHER_STEPS = frozenset({"time", "with", "place", "starts_at", "instructor_id", "location_id", "link_key"})
@@ -174,6 +176,7 @@ def confirm(
         keep=f"book/{offer.type.slug}",
         repeatable=not offer.is_class,
         repeat=typed.get("repeat", "1"),
+        repeat_open=bool(typed.get(REPEATING) or wrong.get("times")),
         times=typed.get("times") or min(8, max(2, offer.type.horizon_days // 7)),
         students=student_options(choice),
         student_name=choice.student.name if choice.student else viewer.name if viewer else None,
@@ -186,7 +189,10 @@ def confirm(
         errors=wrong,
         # Above the form a message stands without its field.
         problems={
-            name: f"{labels[name]}: {message}" if name in labels else message for name, message in wrong.items()
+            name: f"{labels[name]}{' ' if labels[name].endswith('?') else ': '}{message}"
+            if name in labels
+            else message
+            for name, message in wrong.items()
         },
         preview=preview,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -96,7 +96,7 @@ class MovePages(Controller):
             free = await slots_at(session, choice, viewer=booking.student)
             if free:
                 scope = read_scope(request.query_params.get("scope"), booking)
-                changes = await _changes(session, moving, scope)
+                changes = await _changes(session, replace(moving, choice=_placed(choice, free[0])), scope)
                 return _confirm(request, moving, free, scope=scope, changes=changes)
         return await time_step(
             request, session, choice, viewer=booking.student, title=_("Choose another time"), **moving.frame
@@ -201,9 +201,19 @@ async def _changes(session: AsyncSession, moving: _Moving, scope: Scope) -> list
     """Return what a change of several lessons would mean; nothing for one alone."""
     if scope == "this" or moving.choice.time is None or moving.booking.series_id is None:
         return []
-    data = SeriesMove(booking_id=moving.booking.id, scope=scope, starts_at=moving.choice.time)
+    data = _several(moving, scope, moving.choice.time)
     found = await bookings.preview_series_move(session, moving.booking.series_id, data, by=moving.by)
     return found.items
+
+
+def _several(moving: _Moving, scope: Scope, time: datetime, *, skip: Sequence[date] = ()) -> SeriesMove:
+    return SeriesMove(
+        booking_id=moving.booking.id,
+        scope=scope,
+        starts_at=time,
+        location_id=moving.choice.location_id,
+        skip=list(skip),
+    )
 
 
 async def _move_several(
@@ -221,7 +231,7 @@ async def _move_several(
         raise Invalid(fields={"time": _("Choose a time.")})
     # What cannot go was shown before the button was pressed, and stays.
     stay = convert({"skip": skip}, _Staying).skip
-    data = SeriesMove(booking_id=booking.id, scope=scope, starts_at=time, skip=stay)
+    data = _several(moving, scope, time, skip=stay)
     done = await bookings.move_series(session, booking.series_id, data, by=by)
     count = len(done.changed)
     text = ngettext("{count} lesson is moved.", "{count} lessons are moved.", count).format(count=count)
@@ -236,6 +246,14 @@ class _Staying(msgspec.Struct):
     skip: Annotated[list[date], msgspec.Meta(max_length=60)] = []
 
 
+def _placed(choice: Choice, slot: SlotView) -> Choice:
+    """Return the choice with the place that its time is at."""
+    if choice.place is not None or slot.location is None:
+        return choice
+    place = next((place for place in choice.offer.places if place.id == slot.location.id), None)
+    return replace(choice, place=place)
+
+
 def _confirm(
     request: AnyRequest,
     moving: _Moving,
@@ -246,10 +264,7 @@ def _confirm(
     said: str | None = None,
     status_code: int = 200,
 ) -> Response[Any]:
-    slot, choice = free[0], moving.choice
-    if choice.place is None and slot.location is not None:
-        place = next((place for place in choice.offer.places if place.id == slot.location.id), None)
-        choice = replace(choice, place=place)
+    slot, choice = free[0], _placed(moving.choice, free[0])
     teacher = choice.teacher.name if choice.teacher else None
     if choice.offer.is_class or teacher is None:
         teacher = formatting.listed([person.name for person in slot.instructors])

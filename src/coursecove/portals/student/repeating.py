@@ -28,7 +28,7 @@ from coursecove.i18n import _, ngettext
 from coursecove.portals.pages import AnyRequest, redirect
 from coursecove.portals.student.booking import sent_choice, wanted_booking
 from coursecove.portals.student.choice import Choice, instant_text, read_instant
-from coursecove.portals.student.flow import draw, refused
+from coursecove.portals.student.flow import REPEATING, draw, refused
 from coursecove.tenants.guards import as_member
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -60,6 +60,7 @@ class SeriesPages(Controller):
         key, choice, values = await sent_choice(
             request, session, organization, slug, by, more=(*REPEAT_FIELDS, "book", *_DATES)
         )
+        as_asked = choice
         if choice.offer.held is not None:
             # Its own hold would stand in the way of the first lesson.
             await bookings.release_hold(session, choice.offer.held.id, by=by)
@@ -67,7 +68,8 @@ class SeriesPages(Controller):
         try:
             wanted = _wanted(choice, values, key=key)
             if not values.get("book"):
-                return _draw(request, choice, values, await bookings.preview_series(session, wanted, by=by))
+                preview = await bookings.preview_series(session, wanted, by=by, complete=True)
+                return _draw(request, choice, values, preview)
             series = await bookings.book_series(session, wanted, by=by)
         except SeriesConflict as error:
             await discard(session)
@@ -77,8 +79,9 @@ class SeriesPages(Controller):
         except CourseCoveError as error:
             if not isinstance(error, (Conflict, Invalid)):
                 raise
+            # What is undone with it is that the hold was let go.
             await discard(session)
-            return await refused(request, session, choice, error, values=values, by=by)
+            return await refused(request, session, as_asked, error, values={**values, REPEATING: "yes"}, by=by)
         return redirect(request, "/lessons", flash=_said(series))
 
 
@@ -149,6 +152,7 @@ def _draw(
     )
     # "Anyone" is decided now: what is shown is booked with this very person.
     settled = replace(choice, teacher=teacher or choice.teacher, anyone=teacher is None and choice.anyone)
+    rows = [_row(choice, number, one) for number, one in enumerate(preview.occurrences)]
     answers = {
         name: value
         for name, value in values.items()
@@ -163,7 +167,8 @@ def _draw(
         said=said,
         with_name=preview.instructor.name if preview.instructor else None,
         place=preview.location,
-        rows=[_row(choice, number, one) for number, one in enumerate(preview.occurrences)],
+        rows=rows,
+        decisions=sum(not row["ok"] and len(row["options"]) > 1 for row in rows),
         bookable=preview.bookable,
         conflicts=preview.conflicts,
         time_value=instant_text(choice.time) if choice.time else "",
