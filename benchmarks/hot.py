@@ -6,6 +6,7 @@ role and with the settings it was sent with.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -115,6 +116,26 @@ async def sent_by(database: Database, school: School, hot: Hot) -> list[Sent]:
         async with database.organization(school.id, acting=acting) as session:
             await hot.ask(session)
     return [question for question in sent if question.is_a_question]
+
+
+def kept_plan(connection: psycopg.Connection, school: School, role: str, sent: Sent) -> list[dict[str, Any]]:
+    """Return the plan for whatever values: the one that is kept where statements are prepared."""
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sent.statement)))
+    statement = sent.statement.replace("%%", "%")
+    for number, name in enumerate(names, start=1):
+        statement = statement.replace(f"%({name})s", f"${number}")
+    with connection.transaction(force_rollback=True):
+        enter(connection, school, role)
+        connection.execute("set local plan_cache_mode = force_generic_plan")
+        connection.execute(f"prepare hot as {statement}")
+        cursor = psycopg.ClientCursor(connection)
+        values = ", ".join(f"%({name})s" for name in names)
+        cursor.execute(f"explain (format json) execute hot{f'({values})' if names else ''}", sent.values)
+        row = cursor.fetchone()
+        connection.execute("deallocate hot")
+    assert row is not None
+    explained: list[dict[str, Any]] = row[0] if isinstance(row[0], list) else msgspec.json.decode(row[0])
+    return explained
 
 
 def plan(

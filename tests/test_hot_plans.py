@@ -47,7 +47,11 @@ def test_a_hot_verb_reads_no_growing_table_from_end_to_end(crowded: Settings, na
     sent = asyncio.run(_sent(crowded, verb))
     assert sent, "the verb asked nothing: the test would prove nothing"
     with psycopg.connect(crowded.database_url, autocommit=True) as connection:
-        plans = [hot.plan(connection, BUSY, verb.role, question) for question in sent]
+        plans = [
+            explained(connection, BUSY, verb.role, question)
+            for question in sent
+            for explained in (hot.plan, hot.kept_plan)
+        ]
     read = {table for plan in plans for _kind, table in hot.scans(plan)}
     assert read & hot.GROWING, "no growing table was asked at all"
     assert [hot.whole_table_reads(plan) for plan in plans] == [set()] * len(plans)

@@ -126,3 +126,22 @@ def test_what_is_sent_alone_lasts_whatever_becomes_of_the_unit_of_work(
             return int(await session.scalar(count, {"slug": slug}) or 0)
 
     assert loop.run(kept()) == 1
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+def test_plans_are_kept_where_statements_may_be(settings: Settings, loop: Loop, prepare: bool) -> None:
+    """Asked of the connection that a unit of work gets, once it has been used and given back."""
+
+    async def mode() -> list[str]:
+        database = Database(replace(settings, database_prepare=prepare), pool_size=1)
+        found = []
+        try:
+            for _ in range(2):
+                async with database.outside() as session:
+                    await session.execute(text("select 1"))
+                    found.append(str(await session.scalar(text("show plan_cache_mode"))))
+        finally:
+            await database.close()
+        return found
+
+    assert loop.run(mode()) == ["force_generic_plan" if prepare else "auto"] * 2

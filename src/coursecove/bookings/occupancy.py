@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.bookings.sight import as_the_school, seeing_everything, sees_enough
 from coursecove.bookings.timetable import LONGEST_BUFFER, LONGEST_LESSON, Timetable
-from coursecove.db.together import Part, read, tuples
+from coursecove.db.together import Part, array, read, tuples
 from coursecove.scheduling.intervals import Interval
 from coursecove.scheduling.rules import Booked, Seats
 
@@ -63,18 +63,19 @@ _BOUNDS = f"""
   and starts_at >= %(earliest)s and starts_at < %(latest)s and blocked_until > %(from)s
   and cancelled_at is null and {_IN_THE_WAY} and not id = any(%(ignoring)s::uuid[])
 """
-_SESSIONS = f"{_COLUMNS} where instructor_id = any(%(instructor_ids)s) {_BOUNDS}"
+_SESSIONS = f"{_COLUMNS} where instructor_id = any(%(instructor_ids)s::uuid[]) {_BOUNDS}"
 _SESSIONS_AND_ROOMS = f"""
 {_SESSIONS}
 union all
-{_COLUMNS} where room_id = any(%(room_ids)s) and not instructor_id = any(%(instructor_ids)s) {_BOUNDS}
+{_COLUMNS}
+where room_id = any(%(room_ids)s::uuid[]) and not instructor_id = any(%(instructor_ids)s::uuid[]) {_BOUNDS}
 """
 _CLASSES = """
 select id, appointment_type_id, instructor_id, location_id, floor(extract(epoch from starts_at))::bigint,
        floor(extract(epoch from ends_at))::bigint, capacity - seats_taken,
        held_until <= statement_timestamp()
 from sessions
-where appointment_type_id = any(%(type_ids)s)
+where appointment_type_id = any(%(type_ids)s::uuid[])
   and starts_at >= %(classes_from)s and starts_at < %(classes_until)s
   and cancelled_at is null and not id = any(%(ignoring)s::uuid[])
 """
@@ -182,7 +183,7 @@ async def taken_beside(
         "from": first,
         "earliest": first - LONGEST_LESSON - LONGEST_BUFFER,
         "latest": until + timedelta(seconds=after) + (_AROUND_A_WEEK if limited else LONGEST_BUFFER),
-        "ignoring": list(question.ignored),
+        "ignoring": array(question.ignored),
     }
     teachers = {schedule.instructor_id for timetable in timetables for schedule in timetable.schedules}
     room_ids = set[uuid.UUID]().union(*(timetable.room_ids for timetable in timetables))
@@ -197,11 +198,11 @@ async def taken_beside(
         tuples(
             _SESSIONS_AND_ROOMS if room_ids else _SESSIONS,
             _Session,
-            instructor_ids=list(teachers),
-            room_ids=list(room_ids),
+            instructor_ids=array(teachers),
+            room_ids=array(room_ids),
             **bounds,
         ),
-        tuples(_CLASSES, _Class, type_ids=list(seats_of), classes_from=from_, classes_until=until)
+        tuples(_CLASSES, _Class, type_ids=array(seats_of), classes_from=from_, classes_until=until)
         if seats_of
         else _NO_CLASSES,
         own if together else _NO_LESSONS,

@@ -3,7 +3,8 @@
 A booking is read together with its type, people and place in one query: these
 are the only reads that reach into lower rooms' tables, because searching,
 sorting and counting by a person's name needs them in one statement.  Nothing
-here writes.
+here writes.  What a statement begins with is made once: a select is never
+changed, only made into another one.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def _of_session(entity: Any, column: Any) -> Any:
     return and_(entity.organization_id == TeachingSession.organization_id, entity.id == column)
 
 
+@cache
 def booked() -> Select[Any]:
     """Everything a view of a booking is made from, one row per booking."""
     columns: list[Any] = [
@@ -96,6 +98,7 @@ def booked() -> Select[Any]:
     )
 
 
+@cache
 def taught() -> Select[Any]:
     """Everything a view of a session is made from, one row per session; its seats are another read."""
     columns: list[Any] = [
@@ -114,6 +117,7 @@ def taught() -> Select[Any]:
     return _with_place(select(*columns).select_from(TeachingSession))
 
 
+@cache
 def seated() -> Select[Any]:
     """The seats of sessions with their students, one row per booking."""
     columns: list[Any] = [
@@ -140,6 +144,7 @@ def seated() -> Select[Any]:
     )
 
 
+@cache
 def written() -> Select[Any]:
     """Notes about lessons with their authors, oldest first."""
     columns: list[Any] = [

@@ -124,7 +124,22 @@ def _engine(url: str, *, name: str, pool_size: int, prepare: bool) -> AsyncEngin
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_a_closed_connection)
+    if prepare:
+        event.listen(engine.sync_engine, "connect", _keep_plans)
     return engine
+
+
+def _keep_plans(dbapi_connection: DBAPIConnection, _record: Any) -> None:
+    """Let Postgres use the plan it keeps, instead of planning for these values each time.
+
+    Left alone it hardly ever keeps one: it cannot know how long an array will
+    be, takes the plan for all values to be dearer, and plans every time anew,
+    which is three quarters of what a small read costs it.  Behind a policy it
+    knows no more of the values' rows either way.
+    """
+    cursor = dbapi_connection.cursor()
+    cursor.execute("set plan_cache_mode = force_generic_plan")
+    cursor.close()
 
 
 def _refuse_a_closed_connection(dbapi_connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
@@ -251,8 +266,9 @@ async def _close(session: AsyncSession) -> None:
     if session.in_transaction():
         # Whoever is cancelled meanwhile leaves no connection behind.
         await asyncio.shield(asyncio.create_task(session.close()))
-    else:
+    elif session.sync_session.identity_map or session.new:
         session.sync_session.close()
+    # A unit of work that took nothing has nothing to give back.
 
 
 async def _roll_back(session: AsyncSession) -> None:

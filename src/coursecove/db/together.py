@@ -12,7 +12,8 @@ rows: see docs/decisions/0009-reading-together.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar, overload
@@ -97,6 +98,11 @@ def _type_of(column: Any) -> Any:
     return Any if found is dict else found | None
 
 
+def array(ids: Iterable[uuid.UUID]) -> str:
+    """Return ids as Postgres writes an array of them, for ``%(…)s::uuid[]``; much quicker than a list."""
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
 def tuples(statement: str, shape: type[N], **values: Any) -> Part[list[N]]:
     """Return the part that reads every row of ``statement``, by position, as a named tuple; for many rows."""
     names = ", ".join(f'"{name}"' for name in shape._fields)
@@ -145,8 +151,10 @@ async def _read_alone(session: AsyncSession, wanted: str, values: dict[str, Any]
     """
     assert isinstance(session.bind, AsyncEngine)
     settings = scope_settings(session.sync_session)
-    # The names are ours and stand in the statement, the values travel beside it.
-    entering = ", ".join([SET_ONE.format(name=f"'{name}'", value=f"%({name})s") for name, _ in settings])
+    # The names are ours and stand in the statement, the values travel beside it; of a visitor most are empty.
+    entering = ", ".join(
+        [SET_ONE.format(name=f"'{name}'", value=f"%({name})s" if value else "''") for name, value in settings]
+    )
     values.update(settings)
     statement = f"with scope as materialized (select {entering}) select {wanted} from scope"  # noqa: S608 - no values
     engine = session.bind.sync_engine
