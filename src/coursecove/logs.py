@@ -6,6 +6,7 @@ bodies, headers, cookies, tokens, and the parameters that database errors carry.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -102,6 +103,8 @@ def configure_logging(
         # A later call has to reach loggers that were made at import.
         cache_logger_on_first_use=False,
     )
+    global _quick
+    _quick = _straight_to(stream, level) if log_format == "json" else None
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -120,6 +123,34 @@ def configure_logging(
         quiet.handlers = []
         quiet.propagate = True
         quiet.setLevel(max(level, logging.WARNING))
+
+
+#: Writes lines of plain values without the standard library's records; None where people read the log.
+_quick: Any = None
+
+
+def say_often(logger: str, event: str, **values: str | float) -> None:
+    """Say something that is said with every request: the same line in a third of the time."""
+    if _quick is None:
+        structlog.get_logger(logger).info(event, **values)
+    else:
+        _quick.info(event, logger=logger, **values)
+
+
+def _straight_to(stream: TextIO, level: int) -> Any:
+    return structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            hide_secrets,
+            # There is nothing in such a line that JSON does not know.
+            structlog.processors.JSONRenderer(serializer=lambda line, **_options: json.dumps(line)),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    ).bind()
 
 
 def _renderer(log_format: str, stream: TextIO) -> Processor:

@@ -11,7 +11,7 @@ import structlog
 from litestar.types import ASGIApp, Message, Receive, Send
 from prometheus_client import Counter, Histogram
 
-log = structlog.get_logger("coursecove.request")
+from coursecove.logs import say_often
 
 REQUESTS = Counter("coursecove_requests_total", "Answered requests", ["method", "area", "status"])
 SECONDS = Histogram(
@@ -77,7 +77,8 @@ def observe(app: ASGIApp) -> ASGIApp:
             REQUESTS.labels(method, area, str(status)).inc()
             SECONDS.labels(area).observe(duration)
             if area not in ("static", "health", "metrics"):
-                log.info(
+                say_often(
+                    "coursecove.request",
                     "request",
                     method=method,
                     path=shown_path(path),

@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -219,7 +220,11 @@ class AddressReader:
         return _household(peer)
 
     def _trusts(self, peer: str) -> bool:
-        return _is_address(peer) and any(ip_address(peer) in network for network in self._proxies)
+        return (
+            bool(self._proxies)
+            and _is_address(peer)
+            and any(ip_address(peer) in network for network in self._proxies)
+        )
 
 
 def _is_address(text: str) -> bool:
@@ -230,6 +235,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def _household(text: str) -> str:
     if not _is_address(text):
         return "unknown"
