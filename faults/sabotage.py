@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import text
 
 from coursecove.tenants.inbound import memberships, organizations, users
-from coursecove.webhooks import at_once, ledger, processing
+from coursecove.webhooks import at_once, batches, ledger, processing
 from coursecove.webhooks.inbox import find_handler
 
 LEASE_SECONDS = 0.7
@@ -68,8 +68,10 @@ def short_leases() -> None:
         return dawdle
 
     _replace(processing, "find_handler", find_slowly)
-    # What is done in one message has no lease to lose.
-    _replace(at_once, "find_at_once", lambda _event_type: None)
+    # What is done in one message has no lease to lose, and a batch does not dawdle.
+    for module in (at_once, batches):
+        _replace(module, "find_at_once", lambda _event_type: None)
+    _replace(batches, "types_at_once", list)
 
 
 def fencing() -> None:
@@ -92,9 +94,9 @@ def dedupe() -> None:
 
 def version_guard() -> None:
     """Whatever arrives last wins, for people and for members."""
-    for module, name, table in ((users, "_CHANGES", "users"), (memberships, "_UPSERT", "members")):
-        guard = f"{table}.version < excluded.version or ({table}.version = excluded.version and not :created)"
-        _without(module, name, guard, "cast(:created as boolean) is not null")
+    guard = "members.version < excluded.version or (members.version = excluded.version and not :created)"
+    _without(memberships, "_UPSERT", guard, "cast(:created as boolean) is not null")
+    _without(users, "_CHANGES", "where users.version < excluded.version", "where true")
 
 
 def tombstones() -> None:
@@ -105,7 +107,9 @@ def tombstones() -> None:
 
     for module in (organizations, memberships):
         _replace(module, "is_buried", never)
-    grave = "where not exists (select from identity_tombstones where kind = 'user' and clerk_id = :clerk_id)"
+    grave = (
+        "where not exists (select from identity_tombstones where kind = 'user' and clerk_id = given.clerk_id)"
+    )
     _without(users, "_CHANGES", grave, "where true")
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import dramatiq
 import structlog
+from dramatiq.asyncio import async_to_sync
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import (
     AgeLimit,
@@ -47,18 +48,20 @@ class Job:
 
     name: str
     run: JobFunction
+    #: Says from memory that a message has nothing left to do; asked before anything else.
+    needless: Callable[..., bool] | None = None
 
 
 REGISTRY: dict[str, Job] = {}
 
 
-def job(name: str) -> Callable[[JobFunction], Job]:
+def job(name: str, *, needless: Callable[..., bool] | None = None) -> Callable[[JobFunction], Job]:
     """Register an async function as the job ``name`` (``room.verb``)."""
 
     def register(function: JobFunction) -> Job:
         if name in REGISTRY:
             raise ValueError(f"job {name} is registered twice")
-        REGISTRY[name] = Job(name, function)
+        REGISTRY[name] = Job(name, function, needless)
         return REGISTRY[name]
 
     return register
@@ -147,12 +150,19 @@ def declare_actors(broker: RedisBroker, resources: Callable[[], Resources]) -> N
         declare(_perform(registered, resources))
 
 
-def _perform(registered: Job, resources: Callable[[], Resources]) -> Callable[..., Awaitable[None]]:
-    async def perform(**ids: Any) -> None:
+def _perform(registered: Job, resources: Callable[[], Resources]) -> Callable[..., None]:
+    async def work(**ids: Any) -> None:
         structlog.contextvars.bind_contextvars(job=registered.name)
         try:
             await registered.run(resources(), **ids)
         finally:
             structlog.contextvars.unbind_contextvars("job")
+
+    on_the_loop = async_to_sync(work)
+
+    def perform(**ids: Any) -> None:
+        # In the thread that took the message: going to the loop and back is most of what one costs.
+        if registered.needless is None or not registered.needless(**ids):
+            on_the_loop(**ids)
 
     return perform

@@ -126,7 +126,7 @@ async def test_without_the_guard_the_orders_end_differently(
     house: Resources, monkeypatch: pytest.MonkeyPatch, guard: str
 ) -> None:
     if guard == "versions":
-        unguarded = users._CHANGES.replace("where users.version < excluded.version or", "where true or")
+        unguarded = users._CHANGES.replace("where users.version < excluded.version\n", "where true\n")
         assert unguarded != users._CHANGES
         monkeypatch.setattr(users, "_CHANGES", unguarded)
         story = STORY[:2]

@@ -17,7 +17,7 @@ import msgspec
 
 from coursecove.db.session import Database
 from coursecove.db.together import send_to_platform
-from coursecove.webhooks.inbox import ClerkEvent, find_at_once, find_handler
+from coursecove.webhooks.inbox import ClerkEvent, find_at_once, find_handler, given
 from coursecove.webhooks.ledger import Received
 from coursecove.webhooks.processing import Limits, Result, open_data
 
@@ -79,11 +79,12 @@ async def finish(database: Database, message: Received, *, started: float) -> Do
     else:
         event = ClerkEvent(message.message_id, message.event_type, open_data(message.body))
         change = describe(event)
-        values |= {**change.values, "entity": change.entity}
+        table, given_values = given([change])
+        values |= {**given_values, "entity": change.entity}
         # Counted, so that one row comes of it whatever the number of locks; taken after the limits are set.
         statements = [
             f"{_LIMITS}, (select count(*) from ({change.lock}) taken)",  # noqa: S608 - no values
-            _statement(change.changes, _APPLIED),
+            _statement(f"{table}, {change.changes}", _APPLIED),
         ]
     *_, [(outcome, woken)] = await send_to_platform(database, statements, values)
     return Done(

@@ -7,7 +7,7 @@ together, so a handler never has to guard against running half.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -55,17 +55,32 @@ class ClerkEvent:
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """All that an event changes, as one statement under the lock of one entity.
+    """All that an event changes, as one statement that several events can share, under locks of their entities.
 
-    ``changes`` are the common table expressions of it, without their ``with``; the
-    one named ``written`` has a row when something was newer than what was known.
-    ``entity`` has arrived then, and ``lock`` takes turns about it, with ``values``.
+    ``changes`` are its common table expressions, without their ``with``.  They find
+    the ``row`` of each event in the table ``given``, whose ``columns`` have these types, one row
+    for each ``key``; the one named ``written`` has that ``key`` when something was newer than what was known.
+    ``entity`` has arrived then.  ``lock`` takes the locks of ``%(keys)s``, and an entity's are ``locks``.
     """
 
     entity: str
+    key: str
     lock: str
+    locks: list[int]
     changes: str
-    values: Mapping[str, Any]
+    columns: Mapping[str, str]
+    row: Mapping[str, Any]
+
+
+def given(changes: Sequence[AtOnce]) -> tuple[str, dict[str, Any]]:
+    """Return the table ``given`` of several changes of one kind, and its values, with those of the locks."""
+    columns = changes[0].columns
+    unnested = ", ".join(f"%(given_{name})s::{type_}[]" for name, type_ in columns.items())
+    table = f"given ({', '.join(columns)}) as (select * from unnest({unnested}))"  # noqa: S608 - no values
+    values: dict[str, Any] = {f"given_{name}": [change.row[name] for change in changes] for name in columns}
+    # In one order, whoever takes several.
+    in_order = sorted(changes, key=lambda change: change.entity, reverse=True)
+    return table, values | {"keys": [key for change in in_order for key in change.locks]}
 
 
 Handler = Callable[[AsyncSession, ClerkEvent], Awaitable["Outcome | WaitFor"]]
@@ -111,3 +126,8 @@ def find_handler(event_type: str) -> Handler | None:
 def find_at_once(event_type: str) -> AtOnceHandler | None:
     """Return who can say what ``event_type`` changes as one statement, if anybody."""
     return _AT_ONCE.get(event_type)
+
+
+def types_at_once() -> list[str]:
+    """Return the types of events of which :func:`find_at_once` knows something."""
+    return [event_type for event_type in _AT_ONCE if find_at_once(event_type)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,8 +18,9 @@ import msgspec
 from sqlalchemy import CursorResult, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from coursecove.db.together import send, send_alone
-from coursecove.webhooks.inbox import Outcome
+from coursecove.db.session import Database
+from coursecove.db.together import send, send_alone, send_to_platform
+from coursecove.webhooks.inbox import AtOnce, Outcome, given
 
 MAX_ATTEMPTS = 8
 # A request must let go quickly; a worker may take the time a slow database needs.
@@ -84,6 +86,23 @@ where source = %(source)s and message_id = %(message_id)s and attempts < %(max_a
 returning event_type, body
 """
 
+# The one that was asked for comes first, whatever its type; the others are those that can be done with it.
+_CLAIM_SEVERAL = """
+update webhook_events
+set status = 'processing', path = 'queue', attempts = attempts + 1, lease_token = %(token)s, woken_at = null,
+    lease_expires_at = now() + make_interval(secs => %(lease_seconds)s), updated_at = now()
+where attempts < %(max_attempts)s and (source, message_id) in (
+  select source, message_id from webhook_events
+  where attempts < %(max_attempts)s
+    and ((status = 'pending' and next_attempt_at <= now())
+         or (status = 'processing' and lease_expires_at <= now()))
+    and (event_type = any(%(event_types)s) or (source = %(source)s and message_id = %(message_id)s))
+  order by source = %(source)s and message_id = %(message_id)s desc, received_at limit %(at_most)s
+  for update skip locked
+)
+returning source, message_id, event_type, body, received_at
+"""
+
 _IS_DUE = text("""
 select exists (
   select 1 from webhook_events
@@ -100,6 +119,29 @@ set status = 'completed', outcome = %(outcome)s, processed_at = clock_timestamp(
     next_attempt_at = null, lease_token = null, lease_expires_at = null, updated_at = now()
 where source = %(source)s and message_id = %(message_id)s and lease_token = %(token)s
 returning message_id
+"""
+
+_COMPLETE_SEVERAL = """
+with {given}, {changes}, woken as (
+  update webhook_events set next_attempt_at = now(), woken_at = null, updated_at = now()
+  where status = 'pending' and waiting_for in (
+    select entity from unnest(%(entities)s::text[], %(of_keys)s::text[]) as arrived (entity, key)
+    where key in (select key from written)
+  )
+  returning source, message_id
+), completed as (
+  update webhook_events
+  set status = 'completed', processed_at = clock_timestamp(), processing_ms = %(milliseconds)s,
+      outcome = case when event.key in (select key from written) then 'applied' else 'superseded' end,
+      error = null, waiting_for = null, waiting_since = null, next_attempt_at = null, lease_token = null,
+      lease_expires_at = null, updated_at = now()
+  from unnest(%(sources)s::text[], %(message_ids)s::text[], %(tokens)s::uuid[], %(of_keys)s::text[])
+    as event (source, message_id, token, key)
+  where webhook_events.source = event.source and webhook_events.message_id = event.message_id
+    and webhook_events.lease_token = event.token
+  returning webhook_events.message_id, outcome
+)
+select true, message_id, outcome from completed union all select false, source, message_id from woken
 """
 
 # Waiting is an answer, not a failed attempt.
@@ -217,6 +259,50 @@ async def claim(session: AsyncSession, source: str, message_id: str) -> Lease | 
     for event_type, body in found:
         return Lease(source, message_id, token, event_type, bytes(body), "queue")
     return None
+
+
+async def claim_several(
+    database: Database, source: str, message_id: str, *, event_types: Sequence[str], at_most: int
+) -> list[Lease]:
+    """Lease a row to a worker like :func:`claim`, and what else is due of some types; oldest first."""
+    token = uuid.uuid4()
+    [found] = await send_to_platform(
+        database,
+        [_CLAIM_SEVERAL],
+        {
+            "source": source,
+            "message_id": message_id,
+            "event_types": list(event_types),
+            "at_most": at_most,
+            "token": token,
+            "lease_seconds": QUEUE_LEASE_SECONDS,
+            "max_attempts": MAX_ATTEMPTS,
+        },
+    )
+    found.sort(key=lambda row: row[4])
+    return [Lease(row[0], row[1], token, row[2], bytes(row[3]), "queue") for row in found]
+
+
+async def complete_several(
+    session: AsyncSession, leases: Sequence[Lease], changes: Sequence[AtOnce], *, milliseconds: int
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Change and complete events of one kind, one of each entity; return their outcomes, and who waited.
+
+    Of a lease that was lost there is no outcome, and the caller has to undo everything.
+    """
+    table, values = given(changes)
+    values |= {
+        "entities": [change.entity for change in changes],
+        "of_keys": [change.key for change in changes],
+        "sources": [lease.source for lease in leases],
+        "message_ids": [lease.message_id for lease in leases],
+        "tokens": [lease.token for lease in leases],
+        "milliseconds": milliseconds,
+    }
+    statement = _COMPLETE_SEVERAL.format(given=table, changes=changes[0].changes)
+    _, found = await send(session, [changes[0].lock, statement], values)
+    outcomes = {first: second for is_outcome, first, second in found if is_outcome}
+    return outcomes, [(first, second) for is_outcome, first, second in found if not is_outcome]
 
 
 async def is_due(session: AsyncSession, source: str, message_id: str) -> bool:

@@ -7,7 +7,6 @@ Postgres.  So nothing here waits for Redis and nothing fails because of it.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 import structlog
@@ -16,8 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.db.session import after_commit
 from coursecove.jobs import Queue, job
 from coursecove.resources import Resources
-from coursecove.webhooks import ledger
-from coursecove.webhooks.processing import QUEUE, attempt
+from coursecove.webhooks import batches, ledger
 
 log = structlog.get_logger("coursecove.webhooks")
 
@@ -29,14 +27,10 @@ MAX_BATCH = 200
 _sending: set[asyncio.Task[None]] = set()
 
 
-@job("webhooks.process")
+@job("webhooks.process", needless=batches.is_finished)
 async def process(resources: Resources, *, source: str, message_id: str) -> None:
-    """Process one event that is due; does nothing when it is done or being done elsewhere."""
-    started = time.monotonic()
-    async with resources.database.platform_scope() as session:
-        lease = await ledger.claim(session, source, message_id)
-    if lease is not None:
-        await attempt(resources.database, lease, QUEUE, started=started)
+    """Process one event that is due, and what can be done with it; does nothing when that is done elsewhere."""
+    nudge(resources.queue, await batches.work(resources.database, source, message_id))
 
 
 def nudge(queue: Queue, rows: Sequence[tuple[str, str]]) -> None:

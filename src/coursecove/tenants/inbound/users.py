@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove.db.together import send
 from coursecove.tenants.inbound.entities import LOCK, bury, lock, lock_keys
 from coursecove.tenants.inbound.shapes import UserData, plain
-from coursecove.webhooks.inbox import AtOnce, Outcome
+from coursecove.webhooks.inbox import AtOnce, Outcome, given
 from coursecove.webhooks.wakeups import arrived
 
 # One message: the lock, then, as everybody before has left it, the tombstone, the
@@ -18,23 +18,30 @@ from coursecove.webhooks.wakeups import arrived
 _CHANGES = """
 written as (
   insert into users (clerk_id, email, given_name, family_name, image_url, version)
-  select %(clerk_id)s, %(email)s, %(given_name)s, %(family_name)s, %(image_url)s, %(version)s
-  where not exists (select from identity_tombstones where kind = 'user' and clerk_id = %(clerk_id)s)
+  select clerk_id, email, given_name, family_name, image_url, version from given
+  where not exists (select from identity_tombstones where kind = 'user' and clerk_id = given.clerk_id)
   on conflict (clerk_id) do update
   set email = excluded.email, given_name = excluded.given_name, family_name = excluded.family_name,
       image_url = excluded.image_url, version = excluded.version, updated_at = now()
-  where users.version < excluded.version or (users.version = excluded.version and not %(created)s)
-  returning id
+  where users.version < excluded.version
+    or (users.version = excluded.version and not (select created from given where clerk_id = excluded.clerk_id))
+  returning clerk_id as key
 ), theirs as materialized (
-  select organization_id, id from members
-  where clerk_user_id = %(clerk_id)s and exists (select from written)
+  select organization_id, id, clerk_user_id from members
+  where clerk_user_id in (select key from written)
   order by organization_id, id for no key update
 ), renamed as (
   update members
-  set email = %(email)s, given_name = %(given_name)s, family_name = %(family_name)s, image_url = %(image_url)s
-  from theirs where members.organization_id = theirs.organization_id and members.id = theirs.id
+  set email = given.email, given_name = given.given_name, family_name = given.family_name,
+      image_url = given.image_url
+  from theirs join given on given.clerk_id = theirs.clerk_user_id
+  where members.organization_id = theirs.organization_id and members.id = theirs.id
 )
 """
+_COLUMNS = {
+    "clerk_id": "text", "email": "text", "given_name": "text", "family_name": "text", "image_url": "text",
+    "version": "bigint", "created": "boolean",
+}  # fmt: skip
 _FORGET = text("""
 update users
 set email = null, given_name = '', family_name = '', image_url = null,
@@ -58,8 +65,9 @@ async def apply_user(session: AsyncSession, user: UserData, *, created: bool = F
     same version the other one is the later.
     """
     change = user_at_once(user, created=created)
-    statement = f"with {change.changes} select id from written"  # noqa: S608 - no values
-    _, written = await send(session, [change.lock, statement], change.values)
+    table, values = given([change])
+    statement = f"with {table}, {change.changes} select key from written"  # noqa: S608 - no values
+    _, written = await send(session, [change.lock, statement], values)
     if not written:
         return Outcome.SUPERSEDED
     await arrived(session, change.entity)
@@ -68,9 +76,8 @@ async def apply_user(session: AsyncSession, user: UserData, *, created: bool = F
 
 def user_at_once(user: UserData, *, created: bool = False) -> AtOnce:
     """Return the same as one statement, for an event that nothing stands in the way of."""
-    key = f"user:{user.id}"
+    entity = f"user:{user.id}"
     person = {
-        "keys": lock_keys(key),
         "clerk_id": user.id,
         "email": user.email,
         "given_name": plain(user.first_name, 100),
@@ -79,7 +86,15 @@ def user_at_once(user: UserData, *, created: bool = False) -> AtOnce:
         "version": user.updated_at,
         "created": created,
     }
-    return AtOnce(entity=key, lock=LOCK, changes=_CHANGES, values=person)
+    return AtOnce(
+        entity=entity,
+        key=user.id,
+        lock=LOCK,
+        locks=lock_keys(entity),
+        changes=_CHANGES,
+        columns=_COLUMNS,
+        row=person,
+    )
 
 
 async def remove_user(session: AsyncSession, clerk_id: str) -> Outcome:
