@@ -185,6 +185,7 @@ class Gateway:
         extra = [(b"retry-after", b"5")] if error.status == 503 else []
         if isinstance(error, TooManyRequests):
             extra = [(b"retry-after", str(error.retry_after).encode())]
+            await self._limits.keep_waiting()
         if scope["path"].startswith("/api/"):
             body = msgspec.json.encode(problems.problem(error))
             await _answer(send, error.status, body, problems.PROBLEM_JSON.encode(), extra)

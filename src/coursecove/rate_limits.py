@@ -5,6 +5,10 @@ first of them.  One script counts a request against all budgets that apply to
 it, from the smallest circle to the widest, and stops at the first that is used
 up: what is refused to one person takes nothing from their school.
 
+A budget that is used up stays so until its window is over: every process remembers
+that much by itself, and whoever goes on asking hears it late.  A flood over a few
+connections costs nearly nothing so, and the neighbours notice little of it.
+
 This protects the service, not the data; so whenever Redis does not answer
 within :data:`PATIENCE_SECONDS`, requests pass.
 """
@@ -39,6 +43,12 @@ REMINDER_SECONDS = 10.0
 #: One alone may be nothing but a busy moment of this process.
 FAILURES_IN_A_ROW = 3
 PAUSE_SECONDS = 1.0
+
+#: So late is somebody refused: a loop that asks again at once is slowed down, a person does not notice.
+REFUSED_AFTER_SECONDS = 0.2
+#: More than these do not wait for it; each holds a connection.
+MOST_WAITING = 500
+_MOST_REMEMBERED = 10_000
 
 REFUSED = Counter("coursecove_rate_limited_total", "Requests over a budget", ["budget"])
 UNCOUNTED = Counter(
@@ -123,6 +133,9 @@ class RateLimits:
         self._remind_at = 0.0
         self._failures = 0
         self._ask_again_at = 0.0
+        # Until when (monotonic) a budget is used up.
+        self._used_up: dict[str, float] = {}
+        self._waiting = 0
 
     def budgets(self, place: str, *, user_id: str | None, address: str, writes: bool) -> list[Budget]:
         """Return the budgets a request counts against, the narrowest first; a limit of 0 is none.
@@ -148,6 +161,7 @@ class RateLimits:
         """
         if not budgets:
             return None
+        self._refuse_what_is_used_up(budgets)
         if time.monotonic() < self._ask_again_at:
             UNCOUNTED.inc()
             return None
@@ -162,6 +176,7 @@ class RateLimits:
         self._failures = 0
         if used_up:
             budget, milliseconds = budgets[used_up - 1], counted[2 * used_up - 1]
+            self._remember(budget, milliseconds)
             REFUSED.labels(budget.name).inc()
             raise TooManyRequests(Remaining(budget.limit, 0, _seconds(milliseconds)))
         left_over = [
@@ -169,6 +184,34 @@ class RateLimits:
             for place, budget in enumerate(budgets)
         ]
         return min(left_over, key=lambda left: left.remaining)
+
+    async def keep_waiting(self) -> None:
+        """Let some time pass before somebody is refused, unless too many wait for that already."""
+        if self._waiting >= MOST_WAITING:
+            return
+        self._waiting += 1
+        try:
+            await asyncio.sleep(REFUSED_AFTER_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    def _refuse_what_is_used_up(self, budgets: Sequence[Budget]) -> None:
+        """Raise what Redis would have answered, when that is known already."""
+        if not self._used_up:
+            return
+        now = time.monotonic()
+        for budget in budgets:
+            until = self._used_up.get(budget.key, 0.0)
+            if until > now:
+                REFUSED.labels(budget.name).inc()
+                raise TooManyRequests(Remaining(budget.limit, 0, _seconds(round((until - now) * 1000))))
+
+    def _remember(self, budget: Budget, milliseconds: int) -> None:
+        now = time.monotonic()
+        if len(self._used_up) >= _MOST_REMEMBERED:
+            self._used_up = {key: until for key, until in self._used_up.items() if until > now}
+        if len(self._used_up) < _MOST_REMEMBERED:
+            self._used_up[budget.key] = now + milliseconds / 1000
 
     async def aclose(self) -> None:
         """Give up the connection."""

@@ -12,6 +12,7 @@ from benchmarks.hot import listening
 from coursecove.resources import Resources
 from coursecove.tenants.inbound.entities import lock
 from coursecove.webhooks import batches, ledger
+from coursecove.webhooks.processing import Limits
 from coursecove.webhooks.wakeups import process
 from tests.webhooks.support import event_row, membership, new_id, note, organization, row, rows, user
 
@@ -105,7 +106,7 @@ async def test_a_batch_that_meets_a_lock_is_undone_and_each_event_attempted_by_i
     house: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen to fail without the attempts of their own: nobody of the batch was known, for twenty seconds."""
-    monkeypatch.setattr(batches, "QUEUE", batches.Limits(seconds=2, statement_ms=1_000, lock_ms=300))
+    monkeypatch.setattr(batches, "QUEUE", Limits(seconds=2, statement_ms=1_000, lock_ms=300))
     people, messages = await due_people(house, 4)
     async with house.database.platform_scope() as session:
         await lock(session, f"user:{people[1]}")
