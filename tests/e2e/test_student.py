@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.conftest import BASE_DOMAIN, DESKTOP, House, OpenContext, no_full_page_load, sign_in
 from tests.e2e.test_booking import choose_a_day
@@ -122,6 +122,24 @@ def test_what_was_typed_before_signing_in_is_there_afterwards_and_the_time_is_he
     page.wait_for_url(LESSON)
     expect(page.locator("main")).to_contain_text("A song about the sea.")
     expect(page.locator("main")).to_contain_text("A melody")
+
+
+def test_the_button_stays_where_it_is_when_the_time_is_kept(house: House, visit: OpenContext) -> None:
+    """What appears above it while somebody's finger is on its way would make them miss it."""
+    page = visit().new_page()
+    sign_in(page, house, "Leo Lindqvist")
+    asked: list[Route] = []
+    page.route("**/hold*", lambda route: asked.append(route))
+    page.goto(f"{house.origin()}/book/choir-evening")
+    choose_a_day(page, 0)
+    page.locator(TIMES).first.click()
+    button = page.get_by_role("button", name="Take this seat")
+    expect(button).to_be_visible()
+    page.wait_for_timeout(300)
+    before = button.bounding_box()
+    asked[0].continue_()
+    expect(page.locator("[data-held-until]")).to_be_visible()
+    assert button.bounding_box() == before
 
 
 def test_a_lesson_is_moved_and_then_cancelled_on_a_phone(house: House, visit: OpenContext) -> None:
