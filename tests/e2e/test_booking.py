@@ -139,9 +139,15 @@ def test_booking_works_without_javascript(house: House, visit: OpenContext) -> N
     page.get_by_role("link", name=re.compile("Breathing at your desk")).first.click()
     choose_a_day(page, 1)
     page.locator("section[aria-labelledby='time-heading'] a").nth(4).click()
+    # A script would keep the time by itself.
+    page.get_by_label("Note for your teacher").fill("Without a script")
+    page.get_by_role("button", name="Keep this time").click()
+    expect(page.locator("#hold")).to_contain_text("Held for you until")
+    expect(page.get_by_label("Note for your teacher")).to_have_value("Without a script")
     page.get_by_role("button", name="Book this lesson").click()
     page.wait_for_url(re.compile(r"/lessons/[0-9A-Z]{4}-[0-9A-Z]{4}"))
     expect(page.locator("main")).to_contain_text("Jun Tanaka")
+    expect(page.locator("main")).to_contain_text("Without a script")
 
 
 def test_booking_works_with_the_keyboard_alone(house: House, visit: OpenContext) -> None:

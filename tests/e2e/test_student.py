@@ -241,12 +241,52 @@ def test_the_same_time_every_week_is_looked_at_booked_moved_and_cancelled(
     page.wait_for_url(re.compile(r"/lessons$"))
     page.locator(".lesson", has_text="Guitar lesson").last.get_by_role("link", name="Guitar lesson").click()
     expect(page.locator("main")).to_contain_text("3 lessons until")
+    lesson = page.url.partition("?")[0]
+    day = (page.locator("main time[datetime]").first.get_attribute("datetime") or "")[:10]
+    page.goto(f"{lesson}/move?day={day}")
+    page.locator(TIMES).first.click()
+    page.get_by_role("link", name="All to come").click()
+    expect(page.locator("#changes-heading")).to_be_visible()
+    page.get_by_role("button", name="Move them").click()
+    page.wait_for_url(re.compile(r"/lessons$"))
+    expect(page.locator(".toasts, .flash").first).to_contain_text(re.compile("lessons? (is|are) moved"))
+    page.goto(lesson)
     page.get_by_role("link", name="Cancel", exact=True).locator("visible=true").click()
     page.get_by_role("link", name="All to come").click()
     expect(page.locator("#changes-heading")).to_be_visible()
     page.get_by_role("button", name="Cancel them").click()
     page.wait_for_url(re.compile(r"/lessons$"))
     expect(page.locator(".toasts, .flash").first).to_contain_text("lessons are cancelled")
+
+
+def test_a_weekly_lesson_is_asked_for_and_confirmed_as_one(house: House, visit: OpenContext) -> None:
+    page = visit().new_page()
+    sign_in(page, house, "Leo Lindqvist")
+    page.goto(f"{house.origin()}/book/audition-coaching")
+    choose_a_day(page, 3)
+    page.locator(TIMES).nth(1).click()
+    expect(page.locator("#hold")).to_contain_text("Held for you until")
+    page.get_by_text("The same time every week").click()
+    page.get_by_label("How many lessons").fill("2")
+    page.get_by_role("button", name="Look at the dates").click()
+    # What the school wants to know first, with the weeks still there.
+    expect(page.get_by_label("How many lessons")).to_have_value("2")
+    page.get_by_label("Which piece are you preparing?").fill("Gymnopédie No. 1")
+    page.get_by_role("button", name="Look at the dates").click()
+    page.get_by_role("button", name="Ask for them all").click()
+    page.wait_for_url(re.compile(r"/lessons$"))
+    expect(page.locator(".toasts, .flash").first).to_contain_text("You asked for 2 lessons")
+
+    ida = visit().new_page()
+    sign_in(ida, house, "Ida Berg", return_to="/teach")
+    asked = ida.locator(".lesson", has_text="The first of 2 lessons that are asked for")
+    expect(asked).to_contain_text("Leo Lindqvist")
+    asked.get_by_role("button", name="Confirm all 2").click()
+    expect(ida.locator(".toasts, .flash").first).to_contain_text("All of them are confirmed.")
+    expect(asked).to_have_count(0)
+    page.goto(f"{house.origin()}/lessons")
+    expect(page.locator(".lesson", has_text="Audition coaching")).to_have_count(2)
+    expect(page.locator(".lesson", has_text="Audition coaching").first).not_to_contain_text("Waiting")
 
 
 def test_a_parent_adds_a_child_books_for_it_and_finds_its_lesson(house: House, visit: OpenContext) -> None:

@@ -136,6 +136,21 @@ def test_several_are_moved_together_after_seeing_where_each_goes(client: ClientF
         assert "up to 2 more times" in text_of(mia.get(lesson))
 
 
+def test_what_several_cannot_do_is_said_on_the_page_and_the_one_still_can(
+    client: ClientFor, weekly: list[str]
+) -> None:
+    """A week earlier is past the lesson before.  Seen to fail: an error page in the place of this one."""
+    mia = client("musicschool", MIA, cookie=True)
+    day = mia.get(f"{weekly[2]}/move?day={a_later_day(weekday=FRIDAY, weeks=3)}")
+    confirm = mia.get(times_of(day)[-1])
+    [all_of_them] = links(confirm, "scope=all")
+    refused = mia.get(all_of_them)
+    assert refused.status_code == 422
+    assert "Stay between the lesson before and the one after" in text_of(refused)
+    assert "Move the lesson" in text_of(refused)
+    assert 'name="scope"' not in refused.text
+
+
 def test_several_are_cancelled_together_after_seeing_which(client: ClientFor, weekly: list[str]) -> None:
     mia = client("musicschool", MIA, cookie=True)
     page = mia.get(f"{weekly[2]}/cancel?scope=following")

@@ -19,12 +19,16 @@ from coursecove.notifications.wording import moment_in_words, short_start, time_
 
 
 class Fact(Struct, frozen=True):
-    """One line of what has to be known; ``note`` stands below it."""
+    """One line of what has to be known; ``note`` stands below it.
+
+    ``apart``: its text is lines that are told from each other when they wrap.
+    """
 
     label: str
     text: str
     note: str | None = None
     href: str | None = None
+    apart: bool = False
 
 
 class Button(Struct, frozen=True):

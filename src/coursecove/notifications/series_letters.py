@@ -168,7 +168,7 @@ def _facts(notice: Notice) -> list[Fact]:
     if notice.child:
         facts.append(Fact(_("For"), notice.child))
     clock = _("All times are {zone}.").format(zone=zone_name(notice.zone))
-    facts.append(Fact(_("When"), "\n".join(dates_in_words(notice)), clock))
+    facts.append(Fact(_("When"), "\n".join(dates_in_words(notice)), clock, apart=True))
     facts.append(where_of(_everywhere(notice.lessons)))
     if notice.part == "student":
         facts.append(Fact(_("With"), booking.instructor.name))

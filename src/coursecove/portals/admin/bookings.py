@@ -25,10 +25,11 @@ from coursecove.portals.admin.booking_filters import (
 from coursecove.portals.admin.booking_page import booking_context, draw_booking, to_list
 from coursecove.portals.admin.choices import read_choices
 from coursecove.portals.admin.navigation import address, admin_clocks, admin_page, last_page, pages_of
-from coursecove.portals.cancelling import cancel_by_form
+from coursecove.portals.cancelling import cancel_by_form, scope_context
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import status_of, where_of
 from coursecove.portals.pages import redirect, render
+from coursecove.portals.scopes import Scope, read_scope
 from coursecove.tenants.guards import as_admin
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -101,7 +102,8 @@ class LessonPages(Controller):
         booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
         if not booking.can_cancel:
             return redirect(request, f"{PATH}/{booking.reference}")
-        return await _cancel_page(request, session, organization, booking, Form(), by=by)
+        scope = read_scope(request.query_params.get("scope"), booking)
+        return await _cancel_page(request, session, organization, booking, Form(), scope=scope, by=by)
 
     @post("/{reference:str}/cancel", status_code=200)
     async def cancel(
@@ -112,19 +114,17 @@ class LessonPages(Controller):
         by: NamedDependency[Member],
         reference: FromPath[str],
     ) -> Response[Any]:
-        """Cancel it; student and instructor are told, with the reason."""
+        """Cancel it, or several of its series; student and instructor are told, with the reason."""
         booking = await bookings.get_booking_by_reference(session, reference, viewer=by)
-        refused = await cancel_by_form(request, session, booking, by=by)
-        if refused is None:
-            return redirect(
-                request,
-                f"{PATH}/{booking.reference}",
-                flash=_("The lesson is cancelled. {student} and {instructor} will be told.").format(
-                    student=booking.student.name, instructor=booking.instructor.name
-                ),
+        done = await cancel_by_form(request, session, booking, by=by)
+        if done.refused is None:
+            one = _("The lesson is cancelled. {student} and {instructor} will be told.").format(
+                student=booking.student.name, instructor=booking.instructor.name
             )
-        status = refused.refused_status
-        return await _cancel_page(request, session, organization, booking, refused, by=by, status_code=status)
+            return redirect(request, f"{PATH}/{booking.reference}", flash=done.said(one=one))
+        return await _cancel_page(
+            request, session, organization, booking, done.refused, scope=done.scope, by=by
+        )
 
 
 def _clear_href(filters: Filters) -> str | None:
@@ -158,15 +158,18 @@ async def _cancel_page(
     booking: BookingView,
     form: Form,
     *,
+    scope: Scope,
     by: Member,
-    status_code: int = 200,
 ) -> Response[Any]:
-    trail = (booking.appointment_type.name, f"{PATH}/{booking.reference}")
+    href = f"{PATH}/{booking.reference}"
+    clocks = admin_clocks(request, organization, venue=booking.venue_time_zone)
+    title = _("Cancel this lesson?") if scope == "this" else _("Cancel these lessons?")
     return render(
         request,
         "admin/booking_cancel.html",
-        admin_page(request, _("Cancel this lesson?"), to_list(), trail),
-        status_code=status_code,
+        admin_page(request, title, to_list(), (booking.appointment_type.name, href)),
+        status_code=form.refused_status if form.problem or form.errors else 200,
         form=form,
         **await booking_context(request, session, organization, booking, by),
+        **await scope_context(session, booking, scope=scope, path=f"{href}/cancel", clocks=clocks, by=by),
     )

@@ -219,7 +219,7 @@ def _place_free(
         short = _("{time} used") if over else _("{time} free")
         text = _("{used} of {total} used") if over else _("{free} of {total} free")
         column.figures = {
-            "short": short.format(time=amount),
+            "short": short.format(time=amount) if taken or left else _("Unused"),
             "text": text.format(free=amount, used=amount, total=formatting.duration(total)),
             "taken": taken,
             "total": total,

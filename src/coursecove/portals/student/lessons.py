@@ -34,10 +34,10 @@ from coursecove.portals.lesson_words import (
     student_clocks,
 )
 from coursecove.portals.pages import STUDENT_NAV, page_context, redirect, render, viewer_zone
+from coursecove.portals.scopes import Scope, change_rows, read_scope, scope_links
 from coursecove.portals.student.choice import MYSELF, address, child_in
 from coursecove.portals.student.classes import waiting_of
 from coursecove.portals.student.policies import cancelling_words, moving_words
-from coursecove.portals.student.scopes import Scope, change_rows, read_scope, scope_links
 from coursecove.tenants import service as tenants
 from coursecove.tenants.family import ChildView
 from coursecove.tenants.guards import as_member

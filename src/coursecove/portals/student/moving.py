@@ -25,13 +25,13 @@ from coursecove.errors import Conflict, CourseCoveError, Invalid
 from coursecove.i18n import _, ngettext
 from coursecove.portals.forms import convert, read_form
 from coursecove.portals.pages import AnyRequest, redirect, viewer_zone
+from coursecove.portals.scopes import Scope, change_rows, read_scope, scope_links
 from coursecove.portals.student.calendar import alternative_groups, slots_at
 from coursecove.portals.student.choice import Choice, instant_text, read_choice
 from coursecove.portals.student.flow import draw, time_step
 from coursecove.portals.student.lessons import own_booking
 from coursecove.portals.student.offering import offer_of
 from coursecove.portals.student.policies import moving_words
-from coursecove.portals.student.scopes import Scope, change_rows, read_scope, scope_links
 from coursecove.tenants.guards import as_member
 from coursecove.tenants.models import Member
 from coursecove.tenants.schemas import OrganizationView
@@ -96,7 +96,12 @@ class MovePages(Controller):
             free = await slots_at(session, choice, viewer=booking.student)
             if free:
                 scope = read_scope(request.query_params.get("scope"), booking)
-                changes = await _changes(session, replace(moving, choice=_placed(choice, free[0])), scope)
+                try:
+                    changes = await _changes(session, replace(moving, choice=_placed(choice, free[0])), scope)
+                except (Conflict, Invalid) as error:
+                    # What cannot be for several can be for this one.
+                    told = next(iter(error.fields.values()), None) or error.detail
+                    return _confirm(request, moving, free, said=told, status_code=error.status)
                 return _confirm(request, moving, free, scope=scope, changes=changes)
         return await time_step(
             request, session, choice, viewer=booking.student, title=_("Choose another time"), **moving.frame

@@ -20,10 +20,11 @@ from coursecove.i18n import N_, _
 from coursecove.portals.admin.booking_history import history, rules_passed
 from coursecove.portals.booking_changes import BookingChanges, Desk, requests_of_series
 from coursecove.portals.booking_notes import BookingNotes, note_words
-from coursecove.portals.cancelling import cancel_by_form
+from coursecove.portals.cancelling import cancel_by_form, scope_context
 from coursecove.portals.forms import Form
 from coursecove.portals.lesson_words import attendance_choices, instructor_clocks, map_href, status_of
 from coursecove.portals.pages import AnyRequest, redirect, render
+from coursecove.portals.scopes import Scope, read_scope
 from coursecove.portals.teach.addresses import CLASSES, LESSONS
 from coursecove.portals.teach.navigation import own_zone, teach_page
 from coursecove.portals.teach.today import last_time_words
@@ -171,16 +172,8 @@ class TaughtLessonPages(BookingChanges):
         booking = await taught(session, reference, by)
         if not booking.can_cancel:
             return redirect(request, self.desk.href(booking))
-        return await self.desk.draw_under(
-            request,
-            session,
-            organization,
-            booking,
-            "teach/cancel.html",
-            _(_CANCEL_TITLE),
-            by=by,
-            form=Form(),
-        )
+        scope = read_scope(request.query_params.get("scope"), booking)
+        return await self._cancel_page(request, session, organization, booking, Form(), scope=scope, by=by)
 
     @post("/{reference:str}/cancel", status_code=200)
     async def cancel(
@@ -191,25 +184,40 @@ class TaughtLessonPages(BookingChanges):
         by: NamedDependency[Member],
         reference: FromPath[str],
     ) -> Response[Any]:
-        """Cancel it; the student is told, with the reason."""
+        """Cancel it, or several of its series; the student is told, with the reason."""
         booking = await taught(session, reference, by)
-        refused = await cancel_by_form(request, session, booking, by=by)
-        if refused is None:
-            return redirect(
-                request,
-                self.desk.href(booking),
-                flash=_("The lesson is cancelled. {name} will be told.").format(name=booking.student.name),
-            )
+        done = await cancel_by_form(request, session, booking, by=by)
+        if done.refused is None:
+            one = _("The lesson is cancelled. {name} will be told.").format(name=booking.student.name)
+            return redirect(request, self.desk.href(booking), flash=done.said(one=one))
+        return await self._cancel_page(
+            request, session, organization, booking, done.refused, scope=done.scope, by=by
+        )
+
+    async def _cancel_page(
+        self,
+        request: AnyRequest,
+        session: AsyncSession,
+        organization: OrganizationView,
+        booking: BookingView,
+        form: Form,
+        *,
+        scope: Scope,
+        by: Member,
+    ) -> Response[Any]:
+        clocks = instructor_clocks(venue=booking.venue_time_zone, own=await own_zone(session, organization, by))
+        path = f"{self.desk.href(booking)}/cancel"
         return await self.desk.draw_under(
             request,
             session,
             organization,
             booking,
             "teach/cancel.html",
-            _(_CANCEL_TITLE),
+            _(_CANCEL_TITLE) if scope == "this" else _("Cancel these lessons?"),
             by=by,
-            form=refused,
-            status_code=refused.refused_status,
+            form=form,
+            status_code=form.refused_status if form.problem or form.errors else 200,
+            **await scope_context(session, booking, scope=scope, path=path, clocks=clocks, by=by),
         )
 
 
