@@ -151,6 +151,21 @@ def test_without_a_script_a_button_keeps_the_time_and_what_was_typed(client: Cli
     assert booked.status_code == 303, text_of(booked)
 
 
+def test_what_is_kept_for_somebody_is_their_next_free_time_still(client: ClientFor) -> None:
+    """Seen to fail: the front page offered its reader the time after the one that was kept for them."""
+    mia, leo = client("musicschool", MIA, cookie=True), client("musicschool", LEO, cookie=True)
+
+    def soonest(reader: httpx.Client) -> str:
+        return links(reader.get("/"), r"^/book/violin-lesson\?.*time=")[0]
+
+    first = soonest(mia)
+    assert soonest(leo) == first
+    keep(mia, first)
+    assert soonest(mia) == first
+    assert soonest(leo) != first
+    assert "Held for you until" in text_of(mia.get(first))
+
+
 def test_visitors_keep_nothing(client: ClientFor) -> None:
     visitor = client("musicschool", cookie=True)
     page = visitor.get(free_times(visitor, weeks=9)[0])

@@ -205,13 +205,21 @@ async def next_free_many(
     student_id: uuid.UUID | None = None,
     instructor_id: uuid.UUID | None = None,
     location_id: uuid.UUID | None = None,
+    ignoring_session_ids: frozenset[uuid.UUID] = frozenset(),
 ) -> dict[uuid.UUID, SlotView | None]:
     """Return the first bookable time of each type, by the type's id.
 
     The number of queries depends neither on the types nor on who teaches them.
+    ``ignoring_session_ids`` are in nobody's way: what is kept for the reader.
     """
     questions = [
-        Question(type=type, student_id=student_id, instructor_id=instructor_id, location_id=location_id)
+        Question(
+            type=type,
+            student_id=student_id,
+            instructor_id=instructor_id,
+            location_id=location_id,
+            ignoring_session_ids=ignoring_session_ids,
+        )
         for type in types  # noqa: A001
     ]
     found = await first_of_each(session, questions, after)

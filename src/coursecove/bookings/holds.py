@@ -41,6 +41,13 @@ select count(*) from bookings
 where booked_by_id = :member_id and held_until > statement_timestamp()
   and confirmed_at is null and cancelled_at is null
 """)
+# A class that is on the calendar stays there for everybody, whoever keeps a seat in it.
+_KEPT = text("""
+select bookings.session_id from bookings
+join sessions on sessions.organization_id = bookings.organization_id and sessions.id = bookings.session_id
+where booked_by_id = :member_id and bookings.held_until > statement_timestamp()
+  and confirmed_at is null and bookings.cancelled_at is null and sessions.scheduled_by_id is null
+""")
 _CONFIRM = text("""
 update bookings
 set held_until = null, confirmed_at = case when cast(:approve_by as timestamptz) is null then now() end,
@@ -48,6 +55,11 @@ set held_until = null, confirmed_at = case when cast(:approve_by as timestamptz)
 where id = :booking_id and held_until > statement_timestamp()
 returning id
 """)
+
+
+async def kept_by(session: AsyncSession, member_id: uuid.UUID) -> frozenset[uuid.UUID]:
+    """Return the sessions that are kept for somebody: to them, and to nobody else, their times are free."""
+    return frozenset(await session.scalars(_KEPT, {"member_id": member_id}))
 
 
 async def hold(session: AsyncSession, data: HoldCreate, *, by: Member) -> BookingView:

@@ -21,7 +21,7 @@ from coursecove.bookings.cancellation import cancel
 from coursecove.bookings.class_scheduling import class_starts, schedule_class
 from coursecove.bookings.classes import cancel_class, get_class, get_class_by_handle, list_classes
 from coursecove.bookings.family import remove_child
-from coursecove.bookings.holds import confirm_hold, hold, release_hold
+from coursecove.bookings.holds import confirm_hold, hold, kept_by, release_hold
 from coursecove.bookings.models import Booking
 from coursecove.bookings.moving import move
 from coursecove.bookings.notes import add_note, change_note, delete_note
@@ -79,6 +79,7 @@ __all__ = [
     "hand_over",
     "hold",
     "join_waitlist",
+    "kept_by",
     "leave_waitlist",
     "list_bookings",
     "list_classes",

@@ -67,7 +67,9 @@ async def embedded_catalogue(
     )
     filters = read_filters(request.query_params, teachers.values(), places.values())
     shown = filters.narrowed(types)
-    soonest = await next_free_many(session, shown, after=clock.now(), **filters.asked)
+    soonest = await next_free_many(
+        session, shown, after=clock.now(), ignoring_session_ids=frozenset(), **filters.asked
+    )
     zone = viewer_zone(request, organization.time_zone)
     cards = [
         type_card(

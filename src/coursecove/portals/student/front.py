@@ -53,6 +53,7 @@ async def front(
         shown.narrowed,
         after=clock.now(),
         student_id=viewer.id if viewer else None,
+        ignoring_session_ids=await bookings.kept_by(session, viewer.id) if viewer else frozenset(),
         **shown.filters.asked,
     )
     offers = await waiting_of(request, session, organization, by=viewer) if viewer else ()
