@@ -165,3 +165,37 @@ def test_staff_cancel_several_lessons_of_a_series_after_seeing_which(client: Cli
     assert text_of(alone).count("is cancelled") == 1
     assert clara.post(f"{first}/cancel", data=hidden_fields(alone)).status_code == 303
     assert "This lesson is cancelled" in text_of(clara.get(first))
+
+
+def test_staff_move_several_lessons_of_a_series_after_seeing_where_each_goes(
+    client: ClientFor, slug: str
+) -> None:
+    """Seen to fail: their pages knew the single lesson alone."""
+    references = ask(client, slug, nth=6)
+    ida = client("musicschool", IDA, cookie=True)
+    assert ida.post(f"/teach/lessons/{references[0]}/approve", data={"scope": "all"}).status_code == 303
+    lesson = f"/teach/lessons/{references[1]}"
+    day = ida.get(f"{lesson}/move?day={a_later_day(weekday=2, weeks=4)}")
+    confirm = ida.get(times_of(day)[1])
+    assert "Move the lesson" in text_of(confirm)
+    [following] = links(confirm, "scope=following")
+    preview = ida.get(following)
+    assert "What becomes of each" in text_of(preview)
+    assert preview.text.count("line-through") >= 2
+    moved = ida.post(f"{lesson}/move", data=hidden_fields(preview))
+    assert moved.status_code == 303, text_of(moved)
+    assert "2 lessons are moved." in said_after(ida, moved)
+    mia = client("musicschool", MIA, cookie=True)
+    assert "Every Tuesday, 1 lesson until" in text_of(mia.get(f"/lessons/{references[0]}"))
+    assert "Every Tuesday, 2 lessons until" in text_of(mia.get(f"/lessons/{references[2]}"))
+    # Two weeks on is past the lesson after: said on the page, where the single one still can.
+    clara = client("musicschool", CLARA, cookie=True)
+    desk = f"/admin/bookings/{references[1]}/move"
+    far = clara.get(times_of(clara.get(f"{desk}?day={a_later_day(weekday=2, weeks=6)}"))[-1])
+    [every] = links(far, "scope=all")
+    told = clara.get(every)
+    assert "Stay between the lesson before and the one after" in text_of(told)
+    assert "scope" not in hidden_fields(told)
+    wrong = clara.post(desk, data={**hidden_fields(told), "scope": "all", "skip": "soon"})
+    assert wrong.status_code == 422
+    assert clara.post(desk, data=hidden_fields(told)).status_code == 303
