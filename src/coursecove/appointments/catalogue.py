@@ -80,7 +80,7 @@ async def get_offered_type(
     nothing is to be guessed at.
     """
     part = reading.types(_BY_ID, type_id=type_id)
-    return _check_offered(await _one(session, part, only_current=True), viewer, key)
+    return check_offered(await _one(session, part, only_current=True), viewer, key)
 
 
 async def get_offered_type_by_slug(
@@ -88,7 +88,7 @@ async def get_offered_type_by_slug(
 ) -> AppointmentTypeView:
     """Return the type with this address as :func:`get_offered_type` does."""
     part = reading.types(_BY_SLUG, type_slug=slug)
-    return _check_offered(await _one(session, part, only_current=True), viewer, key)
+    return check_offered(await _one(session, part, only_current=True), viewer, key)
 
 
 def is_staff(viewer: Member | None) -> bool:
@@ -96,7 +96,8 @@ def is_staff(viewer: Member | None) -> bool:
     return viewer is not None and viewer.role in ("instructor", "admin")
 
 
-def _check_offered(type_: AppointmentTypeView, viewer: Member | None, key: str | None) -> AppointmentTypeView:
+def check_offered(type_: AppointmentTypeView, viewer: Member | None, key: str | None) -> AppointmentTypeView:
+    """Return a type that ``viewer`` may look at and book; raises NotFound like :func:`get_offered_type`."""
     if type_.archived_at is None and (is_staff(viewer) or _is_shown(type_, viewer, key)):
         return type_
     raise _unknown()

@@ -11,6 +11,7 @@ from coursecove.appointments.appointment_types import (
 )
 from coursecove.appointments.arrangement import duplicate_type, reorder_types
 from coursecove.appointments.catalogue import (
+    check_offered,
     get_offered_type,
     get_offered_type_by_slug,
     get_type,
@@ -79,6 +80,7 @@ __all__ = [
     "archive_type",
     "change_question",
     "check_answers",
+    "check_offered",
     "create_location",
     "create_room",
     "create_travel_zone",

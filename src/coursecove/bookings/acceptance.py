@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from coursecove import clock
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings.occupancy import Clearing, Taken, taken_of
+from coursecove.bookings.prospectus import Prospectus, taken_to_book
 from coursecove.bookings.timetable import (
     STAFF_HORIZON_DAYS,
     Question,
@@ -94,6 +95,7 @@ async def accept_start(
     session_id: uuid.UUID | None = None,
     holding: Callable[[Timetable], Awaitable[None]] | None = None,
     clearing: Clearing | None = None,
+    prospectus: Prospectus | None = None,
 ) -> Acceptance:
     """Judge a start by every rule, for one instructor or for everybody who teaches the type.
 
@@ -106,6 +108,8 @@ async def accept_start(
 
     Who means to write locks what is counted (``holding``, once it is known who
     teaches) and ends what has run out (``clearing``) before what is booked is read.
+    With a ``prospectus``, of which ``type`` is one, what the school offers is not read
+    again; raises :class:`~coursecove.bookings.prospectus.Stale` when that has changed.
     """
     question = Question(
         type=type,
@@ -127,10 +131,20 @@ async def accept_start(
         return Acceptance(question, starts_at, [], [Refusal((beyond,))])
     until = starts_at + timedelta(seconds=1)
     # Everybody's rules, so that what staff pass is named.
-    timetable = await timetable_of(session, replace(question, exempt=False), from_=starts_at, until=until)
+    asked = replace(question, exempt=False)
+    if prospectus is not None and prospectus.knows(starts_at, until):
+        timetable = prospectus.timetable(asked)
+    else:
+        prospectus = None
+        timetable = await timetable_of(session, asked, from_=starts_at, until=until)
     if holding is not None:
         await holding(timetable)
-    taken = await taken_of(session, timetable, from_=starts_at, until=until, clearing=clearing)
+    if prospectus is not None:
+        taken = await taken_to_book(
+            session, prospectus, timetable, from_=starts_at, until=until, clearing=clearing
+        )
+    else:
+        taken = await taken_of(session, timetable, from_=starts_at, until=until, clearing=clearing)
     passing = OVERRIDABLE if override else EXEMPT if exempt else frozenset[Reason]()
     judge = _seats if question.wants_a_seat else _free_hours
     answers = judge(timetable, taken, starts_at, passing=passing, now=now)

@@ -15,6 +15,7 @@ from coursecove.bookings.acceptance import Acceptance, accept_start
 from coursecove.bookings.availability import alternatives
 from coursecove.bookings.errors import ClassFull, SlotNotOffered, SlotTaken, broken
 from coursecove.bookings.expiry import around, clearing
+from coursecove.bookings.prospectus import Prospectus, Stale, keep_soon, prospectus_kept
 from coursecove.bookings.requests import Request, checked, hold_what_is_counted
 from coursecove.bookings.schemas import BookingCreate, BookingView
 from coursecove.bookings.taking import student_busy, take
@@ -41,13 +42,37 @@ async def book(session: AsyncSession, data: BookingCreate, *, by: Member) -> Boo
     Forbidden for somebody else's lessons, and Invalid at the field that cannot
     be used.
     """
-    request = await checked(session, data, by=by)
-    booking_id = await have(session, request)
+    booking_id = await _from_what_is_known(session, data, by=by)
+    if booking_id is None:
+        booking_id = await have(session, await checked(session, data, by=by))
     return await find_view(session, booking_id=booking_id, viewer=by)
 
 
-async def have(session: AsyncSession, request: Request) -> uuid.UUID:
-    """Write what was asked for; return the booking's id, or raise why it cannot be had."""
+async def _from_what_is_known(session: AsyncSession, data: BookingCreate, *, by: Member) -> uuid.UUID | None:
+    """Book without reading again what the school offers; None where that cannot be, and nothing was written."""
+    # Staff see more than a prospectus holds, and choose more than it was made for.
+    if by.role != "student" or data.room_id is not None:
+        return None
+    prospectus = prospectus_kept(session)
+    if prospectus is None:
+        keep_soon(session)
+        return None
+    try:
+        request = await checked(session, data, by=by, prospectus=prospectus)
+    except CourseCoveError:
+        # It may be right by now.
+        return None
+    try:
+        return await have(session, request, prospectus=prospectus)
+    except Stale:
+        return None
+
+
+async def have(session: AsyncSession, request: Request, *, prospectus: Prospectus | None = None) -> uuid.UUID:
+    """Write what was asked for; return the booking's id, or raise why it cannot be had.
+
+    With the ``prospectus`` its type is of, raises Stale when the school has changed since.
+    """
 
     async def hold(timetable: Timetable) -> None:
         await hold_what_is_counted(session, request, people=timetable.instructors)
@@ -67,6 +92,7 @@ async def have(session: AsyncSession, request: Request) -> uuid.UUID:
         session_id=request.session_id,
         holding=hold,
         clearing=clearing(around(request.starts_at, request.duration_minutes)),
+        prospectus=prospectus,
     )
     for slot in acceptance.slots:
         booking_id = await take(session, request, slot)

@@ -117,6 +117,7 @@ class _OwnLesson(NamedTuple):
     type_id: uuid.UUID
 
 
+NOTHING_STALE: Part[list[Stale]] = Part("select '[]'::json", list[Stale])
 _NOTHING: Part[None] = Part("select null", None)
 _NO_LESSONS: Part[list[_OwnLesson]] = Part("select '[]'", list[_OwnLesson])
 _NO_CLASSES: Part[list[_Class]] = Part("select '[]'", list[_Class])

@@ -8,11 +8,13 @@ prospectus is one that the database would have given at that very moment.  So a
 change shows with the next request, in every process.
 
 Only what every visitor may see is in it, read as a visitor.  A unit of work that
-has begun a transaction does not use it: it may have changed what it asks about.
+has begun a transaction does not use it, since it may have changed what it asks
+about; but for a student who books, who has changed nothing yet.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -20,18 +22,21 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove import clock
 from coursecove.appointments import catalogue
 from coursecove.appointments.schemas import AppointmentTypeView, LocationView
-from coursecove.bookings.occupancy import Taken, taken_beside
+from coursecove.bookings.occupancy import NOTHING_STALE, Clearing, Taken, taken_beside, taken_of
 from coursecove.bookings.timetable import Bounds, Facts, Question, Timetable, facts_from, facts_parts
-from coursecove.db.session import NOBODY, kept_beside, organization_of
-from coursecove.db.together import read
+from coursecove.db.session import NOBODY, ScopedSession, after_commit, kept_beside, organization_of
+from coursecove.db.together import Part, both, read
 from coursecove.formatting import local
 from coursecove.tenants import reading as about_school
 from coursecove.tenants.schemas import InstructorView, OrganizationView
+
+log = structlog.get_logger("coursecove.bookings")
 
 #: Rows of all schools together; a row is a few hundred bytes.
 MOST_ROWS = 40_000
@@ -54,6 +59,7 @@ class Prospectus:
     types: dict[uuid.UUID, AppointmentTypeView]
     _type_rows: list[Any]
     _today: tuple[date, list[AppointmentTypeView]] | None = None
+    _offered: dict[uuid.UUID, tuple[date, AppointmentTypeView]] = field(default_factory=dict)
     _timetables: OrderedDict[Any, Timetable] = field(default_factory=OrderedDict)
 
     @property
@@ -75,6 +81,18 @@ class Prospectus:
             )
             self._today = (today, [view for view in views if catalogue.is_public(view)])
         return self._today[1]
+
+    def offered(self, type_id: uuid.UUID) -> AppointmentTypeView | None:
+        """Return a published type with those who are qualified today."""
+        today = local(clock.now(), self.organization.time_zone).date()
+        known = self._offered.get(type_id)
+        if known is None or known[0] != today:
+            rows = [row for row in self._type_rows if row.id == type_id]
+            views = catalogue.views_of(rows, self.organization, list(self.facts.instructors), today=today)
+            if not views:
+                return None
+            known = self._offered[type_id] = (today, views[0])
+        return known[1]
 
     def knows(self, from_: datetime, until: datetime) -> bool:
         """Say whether everything that bears on lessons in ``[from_, until)`` is in it."""
@@ -112,8 +130,8 @@ async def prospectus_of(session: AsyncSession) -> Prospectus | None:
         return None
     shelf: _Shelf = kept_beside(session).setdefault("prospectuses", _Shelf())
     organization_id, now = organization_of(session), clock.now()
-    known = shelf.find(organization_id)
-    if known is not None and known.bounds.from_ + _BACK <= now < known.bounds.from_ + _BACK + _GOOD_FOR:
+    known = _still_good(shelf, organization_id)
+    if known is not None:
         return known
     bounds = Bounds(now - _BACK, now + _AHEAD)
     edition, types, *answers = await read(
@@ -135,6 +153,68 @@ async def prospectus_of(session: AsyncSession) -> Prospectus | None:
     )
     shelf.keep(organization_id, made)
     return made
+
+
+def prospectus_kept(session: AsyncSession) -> Prospectus | None:
+    """Return the prospectus if this process has it; :func:`taken_to_book` finds out whether it is current."""
+    return _still_good(kept_beside(session).setdefault("prospectuses", _Shelf()), organization_of(session))
+
+
+def keep_soon(session: AsyncSession) -> None:
+    """Read the prospectus once this unit of work is done, beside whatever comes next, for those who follow."""
+    info = {name: value for name, value in session.info.items() if name != "as_the_school"}
+    visitor = AsyncSession(
+        session.bind, sync_session_class=ScopedSession, info={**info, "acting": NOBODY, "after_commit": []}
+    )
+
+    async def read_it() -> None:
+        async with visitor:
+            await prospectus_of(visitor)
+
+    async def begin() -> None:
+        task = asyncio.create_task(read_it())
+        _reading.add(task)
+        task.add_done_callback(_read)
+
+    after_commit(session, begin)
+
+
+_reading: set[asyncio.Task[None]] = set()
+
+
+def _read(task: asyncio.Task[None]) -> None:
+    _reading.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("prospectus_not_read", error=type(error).__name__)
+
+
+def _still_good(shelf: _Shelf, organization_id: uuid.UUID) -> Prospectus | None:
+    known, now = shelf.find(organization_id), clock.now()
+    if known is not None and known.bounds.from_ + _BACK <= now < known.bounds.from_ + _BACK + _GOOD_FOR:
+        return known
+    return None
+
+
+async def taken_to_book(
+    session: AsyncSession,
+    prospectus: Prospectus,
+    timetable: Timetable,
+    *,
+    from_: datetime,
+    until: datetime,
+    clearing: Clearing | None,
+) -> Taken:
+    """Return what is booked for somebody who means to write; raises :class:`Stale`, and nothing is written."""
+    beside: Part[Any] = both(about_school.edition(), clearing.stale if clearing else NOTHING_STALE)
+    [taken], found = await taken_beside(session, [timetable], beside, from_=from_, until=until)
+    edition, stale = found or (None, [])
+    if edition != prospectus.edition:
+        _throw_away(session, prospectus)
+        raise Stale
+    if clearing and stale:
+        await clearing.end(session, sorted(row.session_id for row in stale))
+        return await taken_of(session, timetable, from_=from_, until=until)
+    return taken
 
 
 async def taken_now(

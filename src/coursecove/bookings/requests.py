@@ -15,6 +15,7 @@ from coursecove.appointments import service as appointments
 from coursecove.appointments.schemas import AppointmentTypeView
 from coursecove.bookings.errors import InstructorNotQualified
 from coursecove.bookings.locks import lock_resources
+from coursecove.bookings.prospectus import Prospectus
 from coursecove.bookings.schemas import BookingCreate
 from coursecove.bookings.texts import checked_text
 from coursecove.errors import Forbidden, Invalid, NotFound
@@ -65,12 +66,14 @@ async def checked(
     hold_minutes: int | None = None,
     trail: dict[str, Any] | None = None,
     complete: bool = True,
+    prospectus: Prospectus | None = None,
 ) -> Request:
     """Return what ``data`` asks for; raises Forbidden, InstructorNotQualified, and Invalid at the field.
 
     With ``hold_minutes`` the time is to be kept for so long; what the school
     wants to know may be said when the hold is confirmed, or, of what is only
-    looked at (not ``complete``), when it is booked.
+    looked at (not ``complete``), when it is booked.  With a ``prospectus`` the type is
+    looked up there, if it is in it; whoever goes on has to see whether that is current.
     """
     starts_at = checked_instant(data.starts_at)
     student_id = data.student_id or by.id
@@ -81,7 +84,7 @@ async def checked(
         raise Forbidden(_("Rules and rooms are for staff who book for somebody else."))
     if for_another:
         await check_student(session, student_id)
-    type_ = await _bookable_type(session, data, by=by)
+    type_ = await _bookable_type(session, data, by=by, prospectus=prospectus)
     instructor_id = data.instructor_id
     if for_another and by.role == "instructor":
         if instructor_id not in (None, by.id):
@@ -233,8 +236,13 @@ async def check_student(session: AsyncSession, student_id: uuid.UUID) -> None:
         raise Invalid(fields={"student_id": _("This person has been deactivated.")})
 
 
-async def _bookable_type(session: AsyncSession, data: BookingCreate, *, by: Member) -> AppointmentTypeView:
+async def _bookable_type(
+    session: AsyncSession, data: BookingCreate, *, by: Member, prospectus: Prospectus | None
+) -> AppointmentTypeView:
+    known = prospectus.offered(data.appointment_type_id) if prospectus else None
     try:
+        if known is not None:
+            return appointments.check_offered(known, by, data.link_key)
         return await appointments.get_offered_type(
             session, data.appointment_type_id, viewer=by, key=data.link_key
         )

@@ -112,6 +112,13 @@ def tuples(statement: str, shape: type[N], **values: Any) -> Part[list[N]]:
     return Part(every, shapes, values)
 
 
+def both(first: Part[A], second: Part[B]) -> Part[tuple[A, B]]:
+    """Return the part that reads two values, for where there is room for one."""
+    statement = f"select json_build_array(({first.sql}), ({second.sql}))"
+    shapes: Any = tuple[first.shape, second.shape]  # type: ignore[name-defined] # put together while running
+    return Part(statement, shapes, {**first.values, **second.values})
+
+
 @overload
 async def read(session: AsyncSession, first: Part[A], /) -> tuple[A]: ...
 @overload
