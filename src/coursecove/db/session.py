@@ -12,7 +12,7 @@ import asyncio
 import select
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -183,40 +183,36 @@ class Database:
         self._app_sessions = async_sessionmaker(self._app, **options)
         self._platform_sessions = async_sessionmaker(self._platform, **options)
 
-    @asynccontextmanager
-    async def organization(
+    def organization(
         self, organization_id: uuid.UUID, *, acting: Acting = NOBODY
-    ) -> AsyncIterator[AsyncSession]:
+    ) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a unit of work inside one organization, as the application role.
 
         Personal rows are visible as far as ``acting`` reaches: nobody's to
         :data:`NOBODY`, everybody's to :data:`SYSTEM`.
         """
-        async with self._unit(self._app_sessions, organization_id, acting) as session:
-            yield session
+        return self._unit(self._app_sessions, organization_id, acting)
 
-    @asynccontextmanager
-    async def platform_scope(self, *, limits: dict[str, str] | None = None) -> AsyncIterator[AsyncSession]:
+    def platform_scope(
+        self, *, limits: dict[str, str] | None = None
+    ) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a unit of work before or above any tenant, as the platform role.
 
         ``limits`` are settings of the server for this transaction, ``statement_timeout`` for one.
         """
-        async with self._unit(self._platform_sessions, None, limits=limits) as session:
-            yield session
+        return self._unit(self._platform_sessions, None, limits=limits)
 
     @property
     def platform_engine(self) -> Engine:
         """The connections of the platform's role, for messages without a session (db/together.py)."""
         return self._platform.sync_engine
 
-    @asynccontextmanager
-    async def outside(self) -> AsyncIterator[AsyncSession]:
+    def outside(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a unit of work of the application role with no organization: it sees no rows.
 
         For questions about the connection itself (readiness, the role check).
         """
-        async with self._unit(self._app_sessions, None) as session:
-            yield session
+        return self._unit(self._app_sessions, None)
 
     @asynccontextmanager
     async def _unit(

@@ -13,10 +13,10 @@ rows: see docs/decisions/0009-reading-together.md.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
 import msgspec
 import psycopg
@@ -59,9 +59,14 @@ class Part(Generic[T]):
 
 def rows(statement: str, shape: type[T], **values: Any) -> Part[list[T]]:
     """Return the part that reads every row of ``statement`` as an object of ``shape``."""
+    return Part(*_every_object(statement, cast("Hashable", shape)), values)
+
+
+# The same few statements are put together for every request.
+@lru_cache(maxsize=512)
+def _every_object(statement: str, shape: Any) -> tuple[str, Any]:
     every = f"select coalesce(json_agg(row_to_json(found)), '[]') from ({statement}) found"  # noqa: S608 - no values
-    shapes: Any = list[shape]  # type: ignore[valid-type] # put together while running
-    return Part(every, shapes, values)
+    return every, list[shape]
 
 
 def row_of(model: type[Any], *names: str, base: type[Struct] = Struct) -> type[Any]:
@@ -105,11 +110,15 @@ def array(ids: Iterable[uuid.UUID]) -> str:
 
 def tuples(statement: str, shape: type[N], **values: Any) -> Part[list[N]]:
     """Return the part that reads every row of ``statement``, by position, as a named tuple; for many rows."""
+    return Part(*_every_list(statement, shape), values)
+
+
+@lru_cache(maxsize=512)
+def _every_list(statement: str, shape: Any) -> tuple[str, Any]:
     names = ", ".join(f'"{name}"' for name in shape._fields)
     listed = f"select coalesce(json_agg(json_build_array({names})), '[]')"
     every = f"{listed} from ({statement}) found ({names})"
-    shapes: Any = list[shape]  # type: ignore[valid-type] # put together while running
-    return Part(every, shapes, values)
+    return every, list[shape]
 
 
 def both(first: Part[A], second: Part[B]) -> Part[tuple[A, B]]:
