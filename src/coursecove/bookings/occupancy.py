@@ -92,9 +92,10 @@ where bookings.student_id = %(student_id)s and bookings.starts_at >= %(earliest)
 
 
 class _Session(NamedTuple):
-    instructor_id: uuid.UUID
-    room_id: uuid.UUID | None
-    type_id: uuid.UUID
+    # Ids as text: there may be thousands of rows about a few people and rooms, and text is quicker to look up.
+    instructor_id: str
+    room_id: str | None
+    type_id: str
     start: int
     blocked_from: int
     blocked_until: int
@@ -212,7 +213,7 @@ async def taken_beside(
     if not together and question.student_id is not None:
         async with seeing_everything(session):
             [lessons] = await read(session, own)
-    instructors, rooms, starts, of_type = _by_resource(sessions, teachers, room_ids)
+    instructors, rooms, starts, of_type = _by_resource(sessions, teachers, room_ids, limited=limited)
     classes = _by_type(of_classes, seats_of, await _given_up(session, of_classes))
     student: list[Interval] = []
     of_student: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
@@ -236,27 +237,37 @@ async def taken_beside(
 
 
 def _by_resource(
-    sessions: Sequence[_Session], teachers: Collection[uuid.UUID], room_ids: Collection[uuid.UUID]
+    sessions: Sequence[_Session],
+    teachers: Collection[uuid.UUID],
+    room_ids: Collection[uuid.UUID],
+    *,
+    limited: bool,
 ) -> tuple[
     dict[uuid.UUID, list[Interval]],
     dict[uuid.UUID, list[Interval]],
     dict[uuid.UUID, list[int]],
     dict[uuid.UUID, dict[uuid.UUID, list[int]]],
 ]:
-    """Blocked time by instructor and by room; starts by instructor, and by type and instructor."""
-    instructors: defaultdict[uuid.UUID, list[Interval]] = defaultdict(list)
-    rooms: defaultdict[uuid.UUID, list[Interval]] = defaultdict(list)
+    """Blocked time by instructor and by room; starts by instructor, and by type and instructor, for limits."""
+    teacher_of, room_of = {str(id_): id_ for id_ in teachers}, {str(id_): id_ for id_ in room_ids}
+    instructors: defaultdict[str, list[Interval]] = defaultdict(list)
+    rooms: defaultdict[str, list[Interval]] = defaultdict(list)
     starts: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
-    of_type: defaultdict[uuid.UUID, defaultdict[uuid.UUID, list[int]]]
-    of_type = defaultdict(lambda: defaultdict(list))
-    for instructor_id, room_id, type_id, start, blocked_from, blocked_until in sessions:
-        if instructor_id in teachers:
-            instructors[instructor_id].append((blocked_from, blocked_until))
-            starts[instructor_id].append(start)
-            of_type[type_id][instructor_id].append(start)
-        if room_id is not None and room_id in room_ids:
-            rooms[room_id].append((blocked_from, blocked_until))
-    return dict(instructors), dict(rooms), dict(starts), {id_: dict(by) for id_, by in of_type.items()}
+    of_type: defaultdict[str, defaultdict[uuid.UUID, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for instructor, room, type_, start, blocked_from, blocked_until in sessions:
+        if instructor in teacher_of:
+            instructors[instructor].append((blocked_from, blocked_until))
+            if limited:
+                starts[teacher_of[instructor]].append(start)
+                of_type[type_][teacher_of[instructor]].append(start)
+        if room in room_of:
+            rooms[room].append((blocked_from, blocked_until))
+    return (
+        {teacher_of[id_]: found for id_, found in instructors.items()},
+        {room_of[id_]: found for id_, found in rooms.items()},
+        dict(starts),
+        {uuid.UUID(id_): dict(by) for id_, by in of_type.items()},
+    )
 
 
 async def _given_up(session: AsyncSession, classes: Sequence[_Class]) -> dict[uuid.UUID, int]:

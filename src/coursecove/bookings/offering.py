@@ -178,23 +178,35 @@ def horizon_days(question: Question) -> int:
 
 def _views(timetable: Timetable, openings: Sequence[Openings], classes: Sequence[Seats]) -> list[SlotView]:
     people, places = _once(timetable.person), _once(timetable.place)
-    grouped: dict[tuple[int, uuid.UUID | None], list[uuid.UUID]] = {}
-    for group in openings:
-        for start in group.starts:
-            grouped.setdefault((start, group.location_id), []).append(group.instructor_id)
-    alone = {group.instructor_id: [people(group.instructor_id)] for group in openings}
     minutes, lasts = timetable.rules.duration_minutes, timetable.rules.duration
-    views = [
-        SlotView(
-            zones.to_datetime(start),
-            zones.to_datetime(start + lasts),
-            places(location_id),
-            # Hundreds of times are free with the same few people.
-            alone[ids[0]] if len(ids) == 1 else sorted(map(people, ids), key=_by_name),
-            minutes,
-        )
-        for (start, location_id), ids in grouped.items()
-    ]
+    # Hundreds of times are free with the same few people.
+    alone = {group.instructor_id: [people(group.instructor_id)] for group in openings}
+    views: list[SlotView] = []
+    if len(openings) == 1:
+        [group] = openings
+        place, teacher = places(group.location_id), alone[group.instructor_id]
+        views = [
+            SlotView(zones.to_datetime(start), zones.to_datetime(start + lasts), place, teacher, minutes)
+            for start in group.starts
+        ]
+    else:
+        at_places: dict[uuid.UUID | None, dict[int, list[uuid.UUID]]] = {}
+        for group in openings:
+            at = at_places.setdefault(group.location_id, {})
+            for start in group.starts:
+                at.setdefault(start, []).append(group.instructor_id)
+        for location_id, at in at_places.items():
+            place = places(location_id)
+            views += [
+                SlotView(
+                    zones.to_datetime(start),
+                    zones.to_datetime(start + lasts),
+                    place,
+                    alone[ids[0]] if len(ids) == 1 else sorted(map(people, ids), key=_by_name),
+                    minutes,
+                )
+                for start, ids in at.items()
+            ]
     views += [
         SlotView(
             starts_at=zones.to_datetime(seats.starts_at),
