@@ -83,7 +83,10 @@ class SeriesController(Controller):
         data: JSONBody[SeriesCreate],
         idempotency_key: IdempotencyKey = None,
     ) -> Response[SeriesView]:
-        """Book every date but those in `skip`, or none; a date that cannot be had is 409 `series_conflict`."""
+        """Book every date but those in `skip`, or none; a date that cannot be had is 409 `series_conflict`.
+
+        Of a type that needs approval every lesson is a request, to be answered as one or one by one.
+        """
         return await respond_once(
             request,
             session,
