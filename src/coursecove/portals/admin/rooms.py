@@ -20,7 +20,7 @@ from coursecove.portals.admin.inputs import number
 from coursecove.portals.admin.locations import PATH as LOCATIONS
 from coursecove.portals.admin.locations import tabs_of, trail
 from coursecove.portals.admin.navigation import admin_page
-from coursecove.portals.admin.type_list import neighbours
+from coursecove.portals.admin.ordered_lists import put_beside, restored, with_handle
 from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.pages import Undo, redirect, render
 from coursecove.tenants.guards import as_admin
@@ -139,17 +139,14 @@ class RoomPages(Controller):
         room: FromPath[str],
     ) -> Response[Any]:
         """Use it again."""
-        await read_form(request, fields=())
         place, found = await _find(session, slug, room)
-
-        async def verb() -> RoomView:
-            return await appointments.restore_room(session, found.id, by=by)
-
-        refused = (await attempt(session, Form(), verb))[1]
-        if refused is not None:
-            problem = next(iter(refused.errors.values()), None) or refused.problem
-            return redirect(request, _base(place), flash=problem, kind="error")
-        return redirect(request, _base(place), flash=_("{name} is used again.").format(name=found.name))
+        return await restored(
+            request,
+            session,
+            lambda: appointments.restore_room(session, found.id, by=by),
+            back=_base(place),
+            said=_("{name} is used again.").format(name=found.name),
+        )
 
     @post("/{room:str}/move", status_code=200)
     async def move(
@@ -161,14 +158,15 @@ class RoomPages(Controller):
         room: FromPath[str],
     ) -> Response[Any]:
         """Put it before or after its neighbour: the first free one is taken first."""
-        to = (await read_form(request, fields=("to",))).get("to")
         place, found = await _find(session, slug, room)
-        ids = [one.id for one in await appointments.list_rooms(session, location_ids=[place.id])]
-        pair = neighbours(ids, ids.index(found.id), to) if found.id in ids else None
-        if pair is not None:
-            await appointments.reorder_rooms(session, place.id, pair, by=by)
-        flash = _("The order is saved.") if pair else None
-        return redirect(request, f"{_base(place)}#{_handle(found)}", flash=flash)
+        rooms = await appointments.list_rooms(session, location_ids=[place.id])
+        return await put_beside(
+            request,
+            [one.id for one in rooms],
+            found.id,
+            lambda pair: appointments.reorder_rooms(session, place.id, pair, by=by),
+            back=f"{_base(place)}#{_handle(found)}",
+        )
 
 
 def _base(place: LocationView) -> str:
@@ -181,12 +179,11 @@ def _handle(room: RoomView) -> str:
 
 async def _find(session: AsyncSession, slug: str, handle: str) -> tuple[LocationView, RoomView]:
     place = await appointments.get_location_by_slug(session, slug)
-    code = handle.rpartition("-")[2]
-    for room in await appointments.list_rooms(session, location_ids=[place.id], include_archived=True):
-        # The words in front are for readers, and may be of yesterday.
-        if _handle(room).rpartition("-")[2] == code:
-            return place, room
-    raise NotFound(_("There is no such room at this school."))
+    rooms = await appointments.list_rooms(session, location_ids=[place.id], include_archived=True)
+    found = with_handle(rooms, handle, handle_of=_handle)
+    if found is None:
+        raise NotFound(_("There is no such room at this school."))
+    return place, found
 
 
 def _typed(form: Form) -> RoomCreate:

@@ -20,7 +20,7 @@ from coursecove.i18n import N_, _
 from coursecove.portals import staleness
 from coursecove.portals.admin.inputs import number
 from coursecove.portals.admin.navigation import admin_page
-from coursecove.portals.admin.type_list import neighbours
+from coursecove.portals.admin.ordered_lists import neighbours
 from coursecove.portals.forms import Form, attempt, convert, names_of, read_form
 from coursecove.portals.pages import Undo, redirect, render
 from coursecove.tenants.guards import as_admin

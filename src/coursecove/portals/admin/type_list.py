@@ -17,6 +17,7 @@ from coursecove.errors import Invalid
 from coursecove.formatting import number as spelled
 from coursecove.i18n import N_, _, ngettext
 from coursecove.portals.admin.navigation import address, admin_page, page_number, pages_of
+from coursecove.portals.admin.ordered_lists import neighbours
 from coursecove.portals.admin.type_filters import TypeFilters, columns_of
 from coursecove.portals.admin.type_form import WORDS, Choices, choices_of
 from coursecove.portals.forms import Form, attempt, read_form
@@ -164,15 +165,6 @@ def tabs_of(type_: AppointmentTypeView, current: str) -> list[dict[str, Any]]:
             "badge": len(type_.questions),
         },
     ]
-
-
-def neighbours(ids: Sequence[Any], index: int, to: str | None) -> list[Any] | None:
-    """Return the two ids that change places, in their new order; None when there is nothing to go past."""
-    if to == "up" and index > 0:
-        return [ids[index], ids[index - 1]]
-    if to == "down" and index + 1 < len(ids):
-        return [ids[index + 1], ids[index]]
-    return None
 
 
 async def _do(session: AsyncSession, action: str, type_: AppointmentTypeView, *, by: Member) -> None:

@@ -17,7 +17,8 @@ from coursecove.errors import NotFound
 from coursecove.i18n import N_, _
 from coursecove.portals import staleness
 from coursecove.portals.admin.navigation import admin_page
-from coursecove.portals.admin.type_list import neighbours, tabs_of, trail
+from coursecove.portals.admin.ordered_lists import put_beside, restored, with_handle
+from coursecove.portals.admin.type_list import tabs_of, trail
 from coursecove.portals.forms import Form, attempt, convert, read_form
 from coursecove.portals.pages import redirect, render
 from coursecove.tenants.guards import as_admin
@@ -180,17 +181,14 @@ class QuestionPages(Controller):
         question: FromPath[str],
     ) -> Response[Any]:
         """Ask it again."""
-        await read_form(request, fields=())
         type_, found = await _find(session, slug, question)
-
-        async def verb() -> QuestionView:
-            return await appointments.restore_question(session, found.id, by=by)
-
-        refused = (await attempt(session, Form(), verb))[1]
-        if refused is not None:
-            problem = next(iter(refused.errors.values()), None) or refused.problem
-            return redirect(request, _base(type_), flash=problem, kind="error")
-        return redirect(request, _base(type_), flash=_("It is asked again."))
+        return await restored(
+            request,
+            session,
+            lambda: appointments.restore_question(session, found.id, by=by),
+            back=_base(type_),
+            said=_("It is asked again."),
+        )
 
     @post("/{question:str}/move", status_code=200)
     async def move(
@@ -202,14 +200,13 @@ class QuestionPages(Controller):
         question: FromPath[str],
     ) -> Response[Any]:
         """Ask it before or after its neighbour."""
-        to = (await read_form(request, fields=("to",))).get("to")
         type_, found = await _find(session, slug, question)
-        ids = [one.id for one in type_.questions]
-        pair = neighbours(ids, ids.index(found.id), to) if found.id in ids else None
-        if pair is not None:
-            await appointments.reorder_questions(session, type_.id, pair, by=by)
-        return redirect(
-            request, f"{_base(type_)}#{_handle(found)}", flash=_("The order is saved.") if pair else None
+        return await put_beside(
+            request,
+            [one.id for one in type_.questions],
+            found.id,
+            lambda pair: appointments.reorder_questions(session, type_.id, pair, by=by),
+            back=f"{_base(type_)}#{_handle(found)}",
         )
 
 
@@ -223,12 +220,11 @@ def _handle(question: QuestionView) -> str:
 
 async def _find(session: AsyncSession, slug: str, handle: str) -> tuple[AppointmentTypeView, QuestionView]:
     type_ = await appointments.get_type_by_slug(session, slug)
-    code = handle.rpartition("-")[2]
-    for question in await appointments.list_questions(session, type_.id, include_archived=True):
-        # The words in front are for readers, and may be of yesterday.
-        if _handle(question).rpartition("-")[2] == code:
-            return type_, question
-    raise NotFound(_("There is no such question at this school."))
+    questions = await appointments.list_questions(session, type_.id, include_archived=True)
+    found = with_handle(questions, handle, handle_of=_handle)
+    if found is None:
+        raise NotFound(_("There is no such question at this school."))
+    return type_, found
 
 
 def _typed(form: Form) -> QuestionCreate:
