@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from benchmarks.hot import listening
 from coursecove.bookings import booking, prospectus, requests
-from coursecove.bookings.errors import SlotNotOffered
+from coursecove.bookings.errors import SlotNotOffered, SlotTaken
 from coursecove.db.session import SYSTEM
 from coursecove.errors import Invalid
 from tests.bookings.desk import IDA, MIA, PRIYA, Desk, berlin
@@ -51,6 +51,18 @@ def test_what_the_school_offers_is_not_read_again(knowing: Desk) -> None:
     assert sum("appointment_types.description" in statement for statement in asked) == 0
     # The control: whatever it knows, it looks at what is booked.
     assert sum("from sessions" in statement and "school_editions" in statement for statement in asked) == 1
+
+
+def test_whoever_comes_second_is_told_the_nearest_times_from_what_is_known(knowing: Desk) -> None:
+    at = free(knowing)
+    knowing.book(MIA, VIOLIN, at, teacher=IDA)
+    with listening() as sent, pytest.raises(SlotTaken) as refusal:
+        knowing.book(PRIYA, VIOLIN, at, teacher=IDA)
+    assert sum("weekly_hours" in one.statement for one in sent) == 0
+    offered = {slot.starts_at for slot in knowing.slots(VIOLIN, berlin(1, 0), days=60, teacher=IDA)}
+    nearest = {other.starts_at for other in refusal.value.extra["alternatives"]}
+    assert nearest
+    assert nearest <= offered
 
 
 @pytest.mark.parametrize(

@@ -226,16 +226,22 @@ async def next_free_many(
     return {question.type.id: view for question, view in zip(questions, found, strict=True)}
 
 
-async def alternatives(session: AsyncSession, acceptance: Acceptance) -> list[Alternative]:
+async def alternatives(
+    session: AsyncSession, acceptance: Acceptance, *, prospectus: Prospectus | None = None
+) -> list[Alternative]:
     """Return up to five free times nearest to the one that was refused, each with one instructor.
 
-    Read afresh, with the same wishes: instructor, place, length, and for whom.
+    Read afresh, with the same wishes: instructor, place, length, and for whom.  With the
+    ``prospectus`` that the refusal came from only what is booked; raises Stale when it
+    is not current any more.
     """
     question, now = acceptance.question, clock.now()
     latest = now + timedelta(days=horizon_days(question))
     wanted = min(max(acceptance.starts_at, now), latest)
     for before, after in _NEARBY:
-        [found] = await offered(session, [question], wanted - before, wanted + after)
+        from_, until = wanted - before, wanted + after
+        answers = await offered_by(session, prospectus, [question], from_, until) if prospectus else None
+        [found] = answers or await offered(session, [question], from_, until)
         # The same time with another instructor is no other time, so one slot per start is kept.
         distinct = {slot.starts_at: slot for slot in reversed(found.slots())}
         near = slots.nearest(distinct.values(), wanted, ALTERNATIVES, now=now)

@@ -98,15 +98,21 @@ async def have(session: AsyncSession, request: Request, *, prospectus: Prospectu
         booking_id = await take(session, request, slot)
         if booking_id is not None:
             return booking_id
-    raise await refusal(session, request, acceptance)
+    raise await refusal(session, request, acceptance, prospectus=prospectus)
 
 
-async def refusal(session: AsyncSession, request: Request, acceptance: Acceptance) -> CourseCoveError:
+async def refusal(
+    session: AsyncSession,
+    request: Request,
+    acceptance: Acceptance,
+    *,
+    prospectus: Prospectus | None = None,
+) -> CourseCoveError:
     """Return why a start was not accepted, or why nothing of what was accepted could be had."""
     reason = acceptance.reason if not acceptance.slots else None
     if reason == Reason.STUDENT_BUSY:
         return student_busy(own=request.student_id == request.by.id)
-    nearest = await alternatives(session, acceptance)
+    nearest = await alternatives(session, acceptance, prospectus=prospectus)
     in_class = request.type.kind == "class"
     if reason == Reason.FULL or (reason is None and in_class):
         return ClassFull(nearest)
