@@ -26,10 +26,30 @@ def knowing(desk: Desk) -> Desk:
     desk.cancel(PRIYA, desk.book(PRIYA, VIOLIN, free(desk), teacher=IDA))
 
     async def settled() -> None:
-        await asyncio.gather(*prospectus._reading)
+        await asyncio.gather(*prospectus._reading.values())
 
     desk.loop.run(settled())
     return desk
+
+
+def test_however_many_find_nothing_known_it_is_read_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail without looking whether it is being read: ten read it."""
+    read: list[int] = []
+
+    async def slowly(_session: Any) -> None:
+        read.append(1)
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(prospectus, "prospectus_of", slowly)
+
+    async def ten() -> None:
+        for _ in range(10):
+            async with desk.database.organization(desk.school.organization_id) as session:
+                prospectus.keep_soon(session)
+        await asyncio.gather(*prospectus._reading.values())
+
+    desk.loop.run(ten())
+    assert len(read) == 1
 
 
 def free(desk: Desk) -> datetime:

@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -172,18 +173,20 @@ def keep_soon(session: AsyncSession) -> None:
             await prospectus_of(visitor)
 
     async def begin() -> None:
-        task = asyncio.create_task(read_it())
-        _reading.add(task)
-        task.add_done_callback(_read)
+        # However many find none at once, it is read once.
+        key = (id(kept_beside(session)), organization_of(session))
+        if key not in _reading:
+            _reading[key] = task = asyncio.create_task(read_it())
+            task.add_done_callback(partial(_read, key))
 
     after_commit(session, begin)
 
 
-_reading: set[asyncio.Task[None]] = set()
+_reading: dict[tuple[int, uuid.UUID], asyncio.Task[None]] = {}
 
 
-def _read(task: asyncio.Task[None]) -> None:
-    _reading.discard(task)
+def _read(key: tuple[int, uuid.UUID], task: asyncio.Task[None]) -> None:
+    del _reading[key]
     if not task.cancelled() and (error := task.exception()) is not None:
         log.warning("prospectus_not_read", error=type(error).__name__)
 
