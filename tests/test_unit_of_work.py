@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.util import greenlet_spawn
 
 from coursecove.config import Settings
 from coursecove.db.session import SYSTEM, Database, after_commit, discard, organization_of
@@ -257,3 +258,40 @@ def test_a_statement_cannot_run_for_ever(loop: Loop, database: Database) -> None
     ]
     for door in doors:
         assert loop.run(door) == ["10s", "5s", "30s"]
+
+
+def test_what_a_connection_left_open_is_undone_when_it_comes_back(settings: Settings, loop: Loop) -> None:
+    """Seen to fail without the listener: whoever came next was inside the transaction, and the school."""
+
+    async def come_back() -> str:
+        database = Database(settings, pool_size=1)
+        engine = database._app.sync_engine
+
+        def leave_open() -> int:
+            pooled = engine.raw_connection()
+            cursor = pooled.cursor()
+            cursor.execute("begin")
+            cursor.execute("select set_config('app.organization_id', 'somebody', true), pg_backend_pid()")
+            [(_, pid)] = cursor.fetchall()
+            pooled.close()
+            return int(pid)
+
+        def look() -> tuple[Any, ...]:
+            pooled = engine.raw_connection()
+            cursor = pooled.cursor()
+            cursor.execute(
+                "select pg_backend_pid(), coalesce(current_setting('app.organization_id', true), '')"
+            )
+            [found] = cursor.fetchall()
+            pooled.close()
+            return tuple(found)
+
+        try:
+            left = await greenlet_spawn(leave_open)
+            pid, setting = await greenlet_spawn(look)
+            assert pid == left
+            return str(setting)
+        finally:
+            await database.close()
+
+    assert loop.run(come_back()) == ""

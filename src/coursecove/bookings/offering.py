@@ -77,6 +77,8 @@ async def first_of_each(
     soon = max(after, clock.now()) + _SOON if after < _far_away() - _SOON else after
     for from_, until in ((after, soon), (soon, _far_away())):
         missing = [index for index, view in enumerate(found) if view is None]
+        if not missing:
+            break
         asked = [questions[index] for index in missing]
         answers = await offered_by(session, prospectus, asked, from_, until) if prospectus else None
         if answers is None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -29,6 +30,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.pool import PoolResetState
 
 from coursecove.config import Settings
 
@@ -113,6 +115,8 @@ def _engine(url: str, *, name: str, pool_size: int, prepare: bool) -> AsyncEngin
         max_overflow=0,
         pool_timeout=5,
         pool_recycle=1800,
+        # Done below, where there is something to undo.
+        pool_reset_on_return=None,
         # What a failed statement was about is personal data; logs get the statement.
         hide_parameters=True,
         connect_args={
@@ -124,9 +128,17 @@ def _engine(url: str, *, name: str, pool_size: int, prepare: bool) -> AsyncEngin
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_a_closed_connection)
+    event.listen(engine.sync_engine, "reset", _undo_what_is_open)
     if prepare:
         event.listen(engine.sync_engine, "connect", _keep_plans)
     return engine
+
+
+def _undo_what_is_open(dbapi_connection: DBAPIConnection, _record: Any, reset_state: PoolResetState) -> None:
+    """Roll back what a connection that comes back has left open; ask one that is idle nothing."""
+    server = dbapi_connection.driver_connection.pgconn
+    if not reset_state.terminate_only and server.transaction_status != TransactionStatus.IDLE:
+        dbapi_connection.rollback()
 
 
 def _keep_plans(dbapi_connection: DBAPIConnection, _record: Any) -> None:

@@ -257,6 +257,8 @@ def _flash_cookie(request: AnyRequest, value: str, *, max_age: int) -> Cookie:
 def read_flash(request: AnyRequest) -> list[dict[str, Any]]:
     """Return what the last form had to say."""
     raw = request.cookies.get(_own_cookie(request, "flash"), "")
+    if not raw:
+        return []
     try:
         flash = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)), type=Flash)
     except (msgspec.MsgspecError, binascii.Error, ValueError):
