@@ -25,7 +25,7 @@ from coursecove.webhooks.processing import QUEUE, Limits, Result, attempt, note,
 
 log = structlog.get_logger("coursecove.webhooks")
 
-MOST = 50
+MOST = 100
 # Much shorter than a lease: what comes to nothing leaves time for attempts of their own.
 LIMITS = Limits(seconds=4.0, statement_ms=3_000, lock_ms=500)
 # How many events of a batch that failed are attempted at a time.
