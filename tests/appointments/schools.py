@@ -6,14 +6,12 @@ The demo world has its catalogue already; these tests are about making one.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text
-from sqlalchemy.engine import Engine
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from coursecove.config import Settings
@@ -99,18 +97,3 @@ async def found(
     async with database.organization(organization_id, acting=SYSTEM) as session:
         members = (await session.scalars(select(Member))).all()
     return NewSchool(database, organization_id, {member.given_name: member for member in members})
-
-
-@contextmanager
-def statements_sent() -> Iterator[list[str]]:
-    """Collect every statement this process sends to Postgres."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)

@@ -14,7 +14,8 @@ from coursecove.appointments.schemas import (
 )
 from coursecove.errors import Invalid, NotFound
 from coursecove.events import Event
-from tests.appointments.schools import NewSchool, statements_sent
+from tests.appointments.schools import NewSchool
+from tests.counting import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -341,10 +342,10 @@ async def test_another_schools_type_is_not_found(harmony: NewSchool, stillwater:
 
 async def test_the_catalogue_takes_as_many_reads_for_twenty_types_as_for_one(harmony: NewSchool) -> None:
     async def reads() -> tuple[int, list[AppointmentTypeView]]:
-        with statements_sent() as statements:
+        with statements() as sent:
             async with harmony.open() as session:
                 found = await service.list_types(session)
-        return len(statements), found
+        return len(sent), found
 
     async def add(number: int) -> None:
         async with harmony.open() as session:

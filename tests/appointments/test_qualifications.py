@@ -12,7 +12,8 @@ from coursecove.appointments.schemas import AppointmentTypeCreate, AppointmentTy
 from coursecove.errors import Invalid, NotFound
 from coursecove.events import Event
 from coursecove.tenants import service as tenants
-from tests.appointments.schools import NewSchool, statements_sent
+from tests.appointments.schools import NewSchool
+from tests.counting import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -198,9 +199,9 @@ async def test_what_lapses_soon_is_listed_with_what_has_lapsed_the_earliest_firs
         ):
             await service.set_qualification_expiry(session, member.id, type_.id, day, by=clara)
         await service.archive_type(session, gone.id, by=clara)
-        with statements_sent() as statements:
+        with statements() as sent:
             soon = await service.lapsing_qualifications(session)
-        assert len(statements) == 3
+        assert len(sent) == 3
         assert [(q.member_id, q.appointment_type_name, q.lapsed) for q in soon] == [
             (ida.id, "Piano", True),
             (tomas.id, "Piano", False),

@@ -13,7 +13,8 @@ from coursecove.appointments.schemas import (
     QuestionView,
 )
 from coursecove.errors import Invalid, NotFound
-from tests.appointments.schools import NewSchool, statements_sent
+from tests.appointments.schools import NewSchool
+from tests.counting import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -129,10 +130,10 @@ async def test_thirty_questions_are_read_as_fast_as_none(harmony: NewSchool) -> 
         type_ = await service.create_type(session, PIANO, by=harmony["Clara"])
 
     async def reads() -> int:
-        with statements_sent() as statements:
+        with statements() as sent:
             async with harmony.open() as session:
                 await service.list_types(session)
-        return len(statements)
+        return len(sent)
 
     without = await reads()
     async with harmony.open() as session:

@@ -16,7 +16,8 @@ from coursecove.appointments.schemas import (
 )
 from coursecove.errors import Invalid, NotFound
 from coursecove.events import Event
-from tests.appointments.schools import NewSchool, statements_sent
+from tests.appointments.schools import NewSchool
+from tests.counting import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -222,9 +223,9 @@ async def test_rooms_of_many_places_are_read_at_once(harmony: NewSchool) -> None
     async with harmony.open() as session:
         for one in places:
             await service.create_room(session, one.id, RoomCreate("Only"), by=harmony["Clara"])
-    with statements_sent() as statements:
+    with statements() as sent:
         async with harmony.open() as session:
             found = await service.list_rooms(session, location_ids=[one.id for one in places])
     assert len(found) == 8
     # The organization is set, then the rooms.
-    assert len(statements) == 2
+    assert len(sent) == 2

@@ -30,9 +30,9 @@ from coursecove.config import Settings
 from coursecove.db.session import SYSTEM, Database
 from coursecove.dev.postgres import EmbeddedPostgres
 from tests.bookings.desk import IDA, MONDAY, Desk
+from tests.counting import statements
 from tests.factories.world import School
 from tests.isolation.databases import as_superuser
-from tests.portals.counting import statements
 from tests.serving import Loop
 
 T = TypeVar("T")

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import psycopg
-from sqlalchemy import Engine, event
 
 from coursecove.config import Settings
+from tests.counting import statements
 from tests.factories.world import ENTER, School
 
 
 def counted(ask: Callable[[], httpx.Response]) -> tuple[int, httpx.Response]:
     """Return how many statements all engines of this process ran meanwhile, and the answer."""
-    statements: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        statements.append(str(arguments[2]))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with statements() as sent:
         answer = ask()
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
     assert answer.status_code == 200, answer.status_code
-    assert statements, "nothing was asked, so nothing was counted"
-    return len(statements), answer
+    assert sent, "nothing was asked, so nothing was counted"
+    return len(sent), answer
 
 
 def add_members(settings: Settings, school: School, number: int) -> None:

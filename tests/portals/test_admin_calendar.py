@@ -11,9 +11,9 @@ import pytest
 
 from coursecove.config import Settings
 from tests.conftest import ClientFor
+from tests.counting import statements
 from tests.factories.world import School
 from tests.portals.admin_pages import href_of
-from tests.portals.counting import statements
 from tests.portals.reading import RAW_ID, a_later_day, fields_of, links, text_of
 from tests.portals.taught import Put, inside, put
 

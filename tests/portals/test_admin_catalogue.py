@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import httpx
 import pytest
-from sqlalchemy import Engine, event
 
 from tests.conftest import ClientFor
+from tests.counting import statements
 from tests.portals.admin_pages import fields, fill_in, href_of, message_at, send
 from tests.portals.reading import text_of
 
@@ -37,20 +34,6 @@ HARP = {
 @pytest.fixture(scope="module")
 def clara(client: ClientFor) -> httpx.Client:
     return client("musicschool", "clara@harmony.example", cookie=True)
-
-
-@contextmanager
-def counted_reads() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", count)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", count)
 
 
 def test_an_admin_creates_a_type_and_students_can_see_it_at_once(
@@ -330,7 +313,7 @@ def test_lists_take_as_many_reads_however_long_they_are(clara: httpx.Client) -> 
     counts: dict[str, list[int]] = {}
     for round_ in range(2):
         for path in ("/admin/types", "/admin/locations"):
-            with counted_reads() as reads:
+            with statements() as reads:
                 assert clara.get(path).status_code == 200
             counts.setdefault(path, []).append(len(reads))
         for number in range(3):

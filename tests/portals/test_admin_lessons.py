@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import httpx
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
 
 from coursecove.config import Settings
 from tests.conftest import ClientFor
+from tests.counting import statements
 from tests.factories.world import ENTER, School
 from tests.portals.admin_pages import fields, fill_in, href_of, message_at, send
 from tests.portals.reading import a_later_day, buttons, fields_of, links, text_of, times_of
@@ -59,20 +57,6 @@ def set_rules(client: ClientFor, slug: str, **changes: object) -> None:
 
 def _actions(page: httpx.Response) -> list[str]:
     return [part.split('"')[0].replace("&amp;", "&") for part in page.text.split('action="')[1:]]
-
-
-@contextmanager
-def counted_reads() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", count)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", count)
 
 
 def test_lessons_are_narrowed_by_what_the_address_says(clara: httpx.Client) -> None:
@@ -300,7 +284,7 @@ def test_pages_of_lessons_keep_the_filters_and_take_constant_reads(
     clara: httpx.Client, settings: Settings, musicschool: School
 ) -> None:
     """Sixty lessons of one student, put straight into the table: only the list is looked at here."""
-    with counted_reads() as few:
+    with statements() as few:
         clara.get("/admin/bookings?show=all&q=leo&status=confirmed")
     with psycopg.connect(settings.database_url) as connection:
         connection.execute(
@@ -339,7 +323,7 @@ def test_pages_of_lessons_keep_the_filters_and_take_constant_reads(
                     at + timedelta(hours=1),
                 ],
             )
-    with counted_reads() as many:
+    with statements() as many:
         first = clara.get("/admin/bookings?show=all&q=leo&status=confirmed")
     assert len(few) == len(many) > 0
     assert len(lessons_in(first)) == 25

@@ -11,9 +11,9 @@ import pytest
 
 from coursecove.config import Settings
 from tests.conftest import ClientFor
+from tests.counting import statements
 from tests.factories.world import ENTER, School
 from tests.portals.admin_pages import fields, fill_in, follow, href_of, message_at, send, undo
-from tests.portals.counting import statements
 from tests.portals.reading import RAW_ID, hidden_fields, links, text_of, times_of
 from tests.portals.stale_forms import assert_careful, changes_shown, save_after
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.conftest import ClientFor
+from tests.counting import statements
 from tests.factories.world import School
-from tests.portals.counting import statements
 from tests.portals.reading import RAW_ID, fields_of, links, text_of
 
 

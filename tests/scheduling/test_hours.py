@@ -16,9 +16,9 @@ from tests.appointments.schools import (
     anyio_backend,
     harmony,
     house,
-    statements_sent,
     stillwater,
 )
+from tests.counting import statements
 
 __all__ = ["anyio_backend", "harmony", "house", "stillwater"]
 
@@ -238,11 +238,11 @@ async def test_the_weeks_of_many_take_one_read(harmony: NewSchool) -> None:
         for member in (harmony["Ida"], harmony["Tomás"]):
             await service.replace_hours(session, member.id, [WindowInput(MONDAY, NINE, NOON)], by=member)
     everybody = [member.id for member in harmony.people.values()]
-    with statements_sent() as statements:
+    with statements() as sent:
         async with harmony.open() as session:
             weeks = await service.hours_of_many(session, everybody)
             assert await service.hours_of_many(session, []) == {}
     # One statement sets the organization, one reads.
-    assert len(statements) == 2
+    assert len(sent) == 2
     assert {member_id for member_id, week in weeks.items() if week} == {harmony["Ida"].id, harmony["Tomás"].id}
     assert set(weeks) == set(everybody)
