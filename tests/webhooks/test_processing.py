@@ -45,8 +45,8 @@ async def change(house: Resources, statement: str, **values: Any) -> None:
 
 
 async def claim(house: Resources, message_id: str) -> Lease | None:
-    async with house.database.platform_scope() as session:
-        return await ledger.claim(session, "clerk", message_id)
+    leases = await ledger.claim_several(house.database, "clerk", message_id, event_types=[], at_most=1)
+    return leases[0] if leases else None
 
 
 async def leave_a_mark(session: AsyncSession) -> None:

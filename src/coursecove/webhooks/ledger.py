@@ -76,16 +76,6 @@ on conflict (source, message_id) do nothing
 returning message_id
 """
 
-_CLAIM = """
-update webhook_events
-set status = 'processing', path = 'queue', attempts = attempts + 1, lease_token = %(token)s, woken_at = null,
-    lease_expires_at = now() + make_interval(secs => %(lease_seconds)s), updated_at = now()
-where source = %(source)s and message_id = %(message_id)s and attempts < %(max_attempts)s
-  and ((status = 'pending' and next_attempt_at <= now())
-       or (status = 'processing' and lease_expires_at <= now()))
-returning event_type, body
-"""
-
 # The one that was asked for comes first, whatever its type; the others are those that can be done with it.
 _CLAIM_SEVERAL = """
 update webhook_events
@@ -239,32 +229,13 @@ async def receive(session: AsyncSession, message: Received) -> Lease | None:
     return Lease(message.source, message.message_id, token, message.event_type, message.body, "fast")
 
 
-async def claim(session: AsyncSession, source: str, message_id: str) -> Lease | None:
-    """Lease a row that is due, or whose lease ran out, to a worker; None when there is nothing to do.
-
-    One message, and durable when it returns, whatever becomes of the session.
-    """
-    token = uuid.uuid4()
-    [found] = await send_alone(
-        session,
-        [_CLAIM],
-        {
-            "source": source,
-            "message_id": message_id,
-            "token": token,
-            "lease_seconds": QUEUE_LEASE_SECONDS,
-            "max_attempts": MAX_ATTEMPTS,
-        },
-    )
-    for event_type, body in found:
-        return Lease(source, message_id, token, event_type, bytes(body), "queue")
-    return None
-
-
 async def claim_several(
     database: Database, source: str, message_id: str, *, event_types: Sequence[str], at_most: int
 ) -> list[Lease]:
-    """Lease a row to a worker like :func:`claim`, and what else is due of some types; oldest first."""
+    """Lease a row that is due, or whose lease ran out, to a worker, and others of some types; oldest first.
+
+    One message, and durable when it returns; nothing when there is nothing to do.
+    """
     token = uuid.uuid4()
     [found] = await send_to_platform(
         database,
