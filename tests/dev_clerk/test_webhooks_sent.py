@@ -171,11 +171,10 @@ def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Path) -> 
         standing_clerk(tmp_path, webhook_url=receiver.url) as clerk,
         backend(clerk) as api,
     ):
-        before = clerk.outbox.pending
-        assert before > 20
         api.post("/stand_in/outbox/deliver").raise_for_status()
         wait_until(lambda: clerk.outbox.pending == 0)
-        assert len(receiver.received) == before
+        # What the first one had not even tried goes out by itself: all of them, however far it came.
+        assert len(receiver.received) == len(clerk.outbox.messages) > 20
 
 
 def test_the_console_sends_a_message_once_more_under_its_old_id(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from coursecove.tenants.inbound.entities import lock
 from coursecove.webhooks import controllers, tasks
 from coursecove.webhooks.processing import Result
 from coursecove.webhooks.wakeups import process
+from tests.patience import patience
 from tests.serving import free_port
 from tests.webhooks.support import Sender, event_row, new_id, note, rows, serving_inbox, user
 
@@ -30,7 +31,7 @@ async def test_a_stalled_fast_path_answers_within_a_second_and_the_event_is_appl
         await lock(session, f"user:{person}")
         started = time.monotonic()
         answer = await clerk.send("user.created", user(person), message_id="msg_stalled")
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < patience(1)
         assert (answer.status_code, answer.json()["status"]) == (200, "pending")
         # Everybody else goes on meanwhile.
         other = await clerk.send("user.created", user(new_id("user")))
@@ -55,7 +56,7 @@ async def test_many_stalled_events_do_not_keep_the_next_one_from_being_stored(
         answers = [*await stalled, answer]
     assert {answer.status_code for answer in answers} == {200}
     assert len(await rows(house, "select 1 from webhook_events")) == 41
-    assert max(answer.elapsed.total_seconds() for answer in answers) < 1
+    assert max(answer.elapsed.total_seconds() for answer in answers) < patience(1)
 
 
 async def test_more_events_at_once_than_lanes_are_left_to_workers_instead_of_taking_every_connection(
@@ -93,7 +94,7 @@ async def test_a_row_lock_held_by_somebody_else_stalls_nobody_either(clerk: Send
         connection.execute("select 1 from users where clerk_id = %s for update", [person])
         started = time.monotonic()
         answer = await clerk.send("user.updated", user(person, at=1), message_id="msg_row")
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < patience(1)
         assert answer.json() == {"status": "pending"}
 
 
@@ -107,7 +108,7 @@ async def test_redis_away_changes_nothing_and_the_sweep_drains_what_is_left(inbo
                 await lock(session, f"user:{person}")
                 started = time.monotonic()
                 answer = await clerk.send("user.created", user(person), message_id="msg_lonely")
-                assert time.monotonic() - started < 1
+                assert time.monotonic() - started < patience(1)
                 assert (answer.status_code, answer.json()["status"]) == (200, "pending")
         await tasks.sweep(house)
         event = await event_row(house, "msg_lonely")
@@ -131,7 +132,7 @@ async def test_a_ledger_that_cannot_be_written_asks_the_sender_to_come_back_in_t
         connection.execute("lock table webhook_events in access exclusive mode")
         started = time.monotonic()
         answer = await clerk.send("user.created", user(new_id("user")), message_id="msg_locked")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < patience(5)
         assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
         connection.rollback()
     again = await clerk.send("user.created", user(new_id("user")), message_id="msg_locked")
