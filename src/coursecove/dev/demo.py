@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import math
 import os
 import secrets
 import signal
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,7 +36,7 @@ from coursecove.dev.clerk.session_tokens import NoSuchPerson, fetch_session_toke
 from coursecove.dev.clerk.stand_in import ClerkStandIn
 from coursecove.dev.daemons import DaemonError, free_port, port_is_free
 from coursecove.dev.postgres import EmbeddedPostgres
-from coursecove.dev.processes import NotReady, Supervisor
+from coursecove.dev.processes import NotReady, Supervisor, wait_for
 from coursecove.dev.valkey import EmbeddedValkey
 from coursecove.logs import configure_logging
 
@@ -120,11 +121,16 @@ def _run(supervisor: Supervisor, own: dict[str, str], home: Path, port: int) -> 
         threading.Thread(target=importlib.import_module, args=("coursecove.dev.showcase",), daemon=True).start()
     address = f"http://127.0.0.1:{port}"
     supervisor.wait_for(f"{address}/health/ready", timeout_seconds=60)
-    # Not sooner: nobody waits for it yet, and it would take the processor from the one everybody waits for.
-    supervisor.start("worker", [*command, "worker"], env=environ)
+
+    def start_worker() -> None:
+        # Not sooner: nobody waits for it yet, and it would take the processor from those everybody waits for.
+        supervisor.start("worker", [*command, "worker"], env=environ)
+
     if stand_in is not None:
         supervisor.wait_for(f"http://127.0.0.1:{clerk_port}/.well-known/jwks.json", timeout_seconds=30)
-        _load_world(supervisor, settings, home, address)
+        _load_world(supervisor, settings, home, address, start_worker=start_worker)
+    else:
+        start_worker()
     supervisor.say(_table(settings, environ, clerk_port if stand_in else None))
     supervisor.say(f"ready {settings.origin('musicschool')}")
     startup.finish()
@@ -192,9 +198,55 @@ def _setting_names() -> set[str]:
     }
 
 
-def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address: str) -> None:
-    """Wait until the webhooks have brought the people in, then let them set their schools up, once each."""
+def _load_world(
+    supervisor: Supervisor, settings: Settings, home: Path, address: str, *, start_worker: Callable[[], None]
+) -> None:
+    """Wait until the webhooks have brought the people in, then let them set their schools up, once each.
+
+    All schools at once: what the web process does for one, the admin of another does not wait for. The worker
+    starts when they are open, or as soon as something seems to wait for it: an event that was too slow to be
+    processed at once is the worker's.
+    """
+    missing = [school for school in catalogue.CATALOGUES if not _marker(home, school).exists()]
+    stopped = threading.Event()
+    openers, dresser = ThreadPoolExecutor(max_workers=len(missing) or 1), ThreadPoolExecutor(max_workers=1)
+
+    def open_and_dress(school: catalogue.Catalogue) -> Future[None]:
+        organization_id = _open(school, settings, address, stopped)
+        return dresser.submit(_dress, settings, school.school.slug, organization_id, _marker(home, school))
+
+    worker_after = time.monotonic() + 5
+
+    def all_open() -> bool:
+        nonlocal worker_after
+        if time.monotonic() > worker_after:
+            worker_after = math.inf
+            start_worker()
+        return all(one.done() for one in opened)
+
+    try:
+        for school in missing:
+            supervisor.say(f"Opening {school.school.name} …")
+        opened = [openers.submit(open_and_dress, school) for school in missing]
+        supervisor.wait_for(all_open, timeout_seconds=180)
+        if worker_after < math.inf:
+            start_worker()
+        dressed = [one.result() for one in opened]
+        supervisor.wait_for(lambda: all(one.done() for one in dressed), timeout_seconds=180)
+        for one in dressed:
+            one.result()
+    finally:
+        stopped.set()
+        openers.shutdown(wait=False, cancel_futures=True)
+        dresser.shutdown(wait=False, cancel_futures=True)
+
+
+def _open(school: catalogue.Catalogue, settings: Settings, address: str, stopped: threading.Event) -> uuid.UUID:
+    """Wait for a school's people and let its admin and instructors set it up; return its id."""
     base_host = settings.origin().partition("://")[2]
+    host, slug = f"{school.school.slug}.{base_host}", school.school.slug
+    admin = school.school.people[0][0]
+    expected = {person.email for person, _ in school.school.people}
     tokens: dict[tuple[str, str], tuple[float, str]] = {}
 
     def token(email: str, slug: str) -> str:
@@ -204,55 +256,37 @@ def _load_world(supervisor: Supervisor, settings: Settings, home: Path, address:
             tokens[email, slug] = (time.monotonic(), text)
         return text
 
-    def dress(slug: str, organization_id: uuid.UUID, marker: Path) -> None:
-        # All of the product: only a first start needs it.
-        from coursecove.dev import showcase
-
-        showcase.dress(settings, slug, organization_id)
-        marker.touch()
-
-    # One school is dressed here while the web process opens the next.
-    dresser = ThreadPoolExecutor(max_workers=1)
-    dressed: list[Future[None]] = []
-    for school in catalogue.CATALOGUES:
-        marker = _marker(home, school)
-        if marker.exists():
-            continue
-        supervisor.say(f"Opening {school.school.name} …")
-        host = f"{school.school.slug}.{base_host}"
-        admin = school.school.people[0][0]
-        expected = {person.email for person, _ in school.school.people}
-
-        def everybody_is_here(
-            host: str = host,
-            slug: str = school.school.slug,
-            email: str = admin.email,
-            expected: set[str] = expected,
-        ) -> bool:
-            # The web process remembers for a moment that a school is unknown.
-            time.sleep(0.15)
-            try:
-                bearer = token(email, slug)
-            except (NoSuchPerson, httpx.HTTPError):
-                return False
-            answer = httpx.get(
-                f"{address}/api/v1/members?page_size=200",
-                headers={"Host": host, "Authorization": f"Bearer {bearer}"},
-                timeout=10,
-                trust_env=False,
-            )
-            return answer.is_success and expected <= {m["email"] for m in answer.json()["items"]}
-
-        supervisor.wait_for(everybody_is_here, timeout_seconds=60)
-        catalogue.load(school, address=address, base_host=base_host, token_for=token)
+    def everybody_is_here() -> bool:
+        # The web process remembers for a moment that a school is unknown.
+        time.sleep(0.15)
+        try:
+            bearer = token(admin.email, slug)
+        except (NoSuchPerson, httpx.HTTPError):
+            return False
         answer = httpx.get(
-            f"{address}/api/v1/organization", headers={"Host": host}, timeout=10, trust_env=False
+            f"{address}/api/v1/members?page_size=200",
+            headers={"Host": host, "Authorization": f"Bearer {bearer}"},
+            timeout=10,
+            trust_env=False,
         )
-        organization_id = uuid.UUID(answer.json()["id"])
-        dressed.append(dresser.submit(dress, school.school.slug, organization_id, marker))
-    dresser.shutdown()
-    for done in dressed:
-        done.result()
+        return answer.is_success and expected <= {m["email"] for m in answer.json()["items"]}
+
+    def still_wanted() -> None:
+        if stopped.is_set():
+            raise NotReady(f"{school.school.name} is not needed any more.")
+
+    wait_for(everybody_is_here, timeout_seconds=60, watch=still_wanted)
+    catalogue.load(school, address=address, base_host=base_host, token_for=token)
+    answer = httpx.get(f"{address}/api/v1/organization", headers={"Host": host}, timeout=10, trust_env=False)
+    return uuid.UUID(answer.json()["id"])
+
+
+def _dress(settings: Settings, slug: str, organization_id: uuid.UUID, marker: Path) -> None:
+    # All of the product: only a first start needs it.
+    from coursecove.dev import showcase
+
+    showcase.dress(settings, slug, organization_id)
+    marker.touch()
 
 
 def _marker(home: Path, school: catalogue.Catalogue) -> Path:
