@@ -350,17 +350,18 @@ class Walker:
 
 
 async def _run_out(session: AsyncSession, booking_id: uuid.UUID) -> None:
-    """Let a hold's time pass, by the clock of the database."""
+    """Let a hold's time pass, by the clock of the database; locks in the product's order, sessions first."""
     past = "held_until = now() - interval '1 second'"
-    session_id = await session.scalar(
+    await session.execute(
         text(
-            f"update bookings set {past} where id = :id and held_until is not null and cancelled_at is null "
-            "returning session_id"
+            f"update sessions set {past} where cancelled_at is null and id = (select session_id from bookings "
+            "where id = :id and held_until is not null and cancelled_at is null)"
         ),
         {"id": booking_id},
     )
     await session.execute(
-        text(f"update sessions set {past} where id = :id and cancelled_at is null"), {"id": session_id}
+        text(f"update bookings set {past} where id = :id and held_until is not null and cancelled_at is null"),
+        {"id": booking_id},
     )
 
 
