@@ -35,7 +35,7 @@ from coursecove.health import HEALTH_HANDLERS
 from coursecove.identity.authentication import Authenticator, SignedIn
 from coursecove.logs import configure_logging
 from coursecove.observability import observe
-from coursecove.portals import PLATFORM_HANDLERS, SCHOOL_HANDLERS
+from coursecove.portals import PLATFORM_HANDLERS, SCHOOL_HANDLERS, pages
 from coursecove.portals.errors import as_page, gateway_page
 from coursecove.rate_limits import RateLimits
 from coursecove.resources import Resources, open_resources
@@ -217,12 +217,17 @@ class CourseCove:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         startup.finish()
-        # Beside the first requests: nobody waits for it but a webhook that comes at once.
-        threading.Thread(target=signatures.prepare, name="prepare", daemon=True).start()
+        threading.Thread(target=_prepare, name="prepare", daemon=True).start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._stack.aclose()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _prepare() -> None:
+    """Do beside the first requests what one of them would have to wait for."""
+    signatures.prepare()
+    pages.prepare()
 
 
 def _static_cache(settings: Settings) -> CacheControlHeader:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,6 +76,15 @@ STUDENT_NAV = (
 def environment() -> Environment:
     """Return the template engine of all pages."""
     return template_engine()
+
+
+def prepare() -> None:
+    """Compile the pages of students, so that the first does not wait for it; others at their first use."""
+    for name in environment().list_templates(extensions=["html"]):
+        if name.startswith(("layouts/", "components/", "student/")):
+            environment().get_template(name)
+            # Requests come first.
+            time.sleep(0.002)
 
 
 @cache
