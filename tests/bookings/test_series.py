@@ -29,6 +29,7 @@ from coursecove.scheduling.schemas import ClosureCreate
 from coursecove.tenants import service as tenants
 from coursecove.tenants.family import ChildCreate
 from tests.bookings.desk import BERLIN, CLARA, IDA, LEO, MIA, PRIYA, TOMAS, Desk, berlin
+from tests.counting import statements
 
 WEEKLY = "Weekly violin"
 
@@ -420,21 +421,10 @@ def test_what_cannot_be_used_is_told_at_its_field(desk: Desk, change: dict[str, 
 
 def test_a_series_has_a_constant_number_of_queries_to_look_at(desk: Desk) -> None:
     """However many dates there are; counted at the cursor."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
 
     def queries(times: int) -> int:
-        count = 0
-
-        def counted(*_: Any) -> None:
-            nonlocal count
-            count += 1
-
-        event.listen(Engine, "before_cursor_execute", counted)
-        try:
+        with statements() as sent:
             preview(desk, PRIYA, wanted(desk, berlin(5, 17), times=times))
-        finally:
-            event.remove(Engine, "before_cursor_execute", counted)
-        return count
+        return len(sent)
 
     assert queries(3) == queries(30)

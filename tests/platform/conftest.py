@@ -9,13 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from coursecove.config import Settings
 from coursecove.dev.clerk.session_tokens import mint_session_token
 from coursecove.dev.clerk.stand_in import ClerkStandIn
 from coursecove.dev.clerk.world import OLIVIA, PEOPLE
+from tests import counting
 from tests.platform.inbox import Inbox
 
 Visit = Callable[..., httpx.Client]
@@ -73,19 +72,12 @@ def inbox(address: str, settings: Settings) -> Inbox:
 
 
 @pytest.fixture
-def statements() -> Iterator[Callable[[Callable[[], object]], int]]:
+def statements() -> Callable[[Callable[[], object]], int]:
     """``statements(work)``: how many statements the process sent while ``work()`` ran."""
-    count = 0
-
-    def listen(*_: Any) -> None:
-        nonlocal count
-        count += 1
 
     def counted(work: Callable[[], object]) -> int:
-        before = count
-        work()
-        return count - before
+        with counting.statements() as sent:
+            work()
+        return len(sent)
 
-    event.listen(Engine, "before_cursor_execute", listen)
-    yield counted
-    event.remove(Engine, "before_cursor_execute", listen)
+    return counted
